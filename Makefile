@@ -1,0 +1,33 @@
+.PHONY: run test check bench clean install
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv
+WEB := $(shell find app/web -path app/web/node_modules -prune -o -path app/web/dist -prune -o -type f \( -name '*.ts' -o -name '*.css' -o -name 'package*.json' -o -name 'vite.config.*' \) -print 2>/dev/null)
+
+run: .venv/installed  ## everything, from nothing, to http://127.0.0.1:8000
+	$(BIN)/interlink serve --seed
+
+test: .venv/installed check  ## what CI runs
+	$(BIN)/pytest -n 2 --dist loadfile
+
+check: .venv/installed  ## lint, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+bench: .venv/installed  ## figures, beside the peers'
+	$(BIN)/python -m tests.bench
+
+install: .venv/installed
+
+$(UV):
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9"
+
+.venv/installed: $(UV) pyproject.toml uv.lock app/web/build.py $(WEB)
+	$(UV) sync --frozen --inexact --reinstall-package interlink
+	@touch $@
+
+clean:
+	rm -rf .venv app/web/dist app/web/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

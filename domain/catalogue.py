@@ -1,0 +1,31 @@
+"""Every event type of interlink, at its current schema version.
+
+To change a payload: raise `schema_version`, add the upcaster from the version before, and add a
+golden file beside the old ones in tests/golden/events.
+"""
+
+from __future__ import annotations
+
+from domain.asset import Asset
+from domain.document import Document
+from domain.person import Person
+from domain.plan import Plan
+from domain.process import Process
+from domain.registry import Registry
+
+EVENTS = Registry()
+EVENTS.add(Person, Person.Registered)
+EVENTS.add(Process, Process.Started, Process.Described, Process.RightGranted, Process.RightRevoked)
+EVENTS.add(
+    Plan,
+    Plan.Opened,
+    Plan.NodeAdded,
+    Plan.NodeRenamed,
+    Plan.NodeDescribed,
+    Plan.NodeMoved,
+    Plan.TaskStatusSet,
+    Plan.NodeDisabled,
+    Plan.NodeRestored,
+)
+EVENTS.add(Asset, Asset.Created, Asset.Renamed, Asset.Disabled, Asset.Restored)
+EVENTS.add(Document, Document.Created, Document.Edited)

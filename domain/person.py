@@ -1,0 +1,14 @@
+"""A person: an opaque id. Name, e-mail and picture live outside the log, where they can be erased."""
+
+from __future__ import annotations
+
+from eventsourcing.domain import Aggregate
+
+
+class Person(Aggregate):
+    """Somebody who takes part. Nothing here says who."""
+
+    class Registered(Aggregate.Created):
+        """The person is known to this installation from now on."""
+
+        TOPIC = "person.registered"

@@ -1,0 +1,1 @@
+"""Live documents: Sans-I/O protocol, rooms, presence, journal, sealing."""

@@ -1,0 +1,64 @@
+"""What tests share: one real PostgreSQL for the run, one migrated database for each test that asks."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from app.database.embedded import EmbeddedPostgres
+from app.database.migrate import migrate
+from app.database.postgres import Pool, connect_pool
+
+
+def database_url(server: str, database: str) -> str:
+    """The URL of another database on the same server."""
+    return urlsplit(server)._replace(path=f"/{database}").geturl()
+
+
+async def _run(server: str, sql: str) -> None:
+    connection = await asyncpg.connect(server)
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A PostgreSQL server of this test process's own."""
+    with tempfile.TemporaryDirectory(prefix="interlink-test-", ignore_cleanup_errors=True) as directory:
+        server = EmbeddedPostgres(Path(directory) / "pg")
+        yield server.start()
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres_server: str) -> str:
+    """A migrated, empty database to copy from."""
+    asyncio.run(_run(postgres_server, "CREATE DATABASE template_interlink"))
+    asyncio.run(migrate(database_url(postgres_server, "template_interlink")))
+    return "template_interlink"
+
+
+@pytest.fixture
+async def database(postgres_server: str, template_database: str) -> AsyncIterator[str]:
+    """The URL of a migrated, empty database, dropped after the test."""
+    name = f"test_{uuid4().hex}"
+    await _run(postgres_server, f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    yield database_url(postgres_server, name)
+    await _run(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    """A pool on the test's own database."""
+    pool = await connect_pool(database)
+    yield pool
+    await pool.close()
