@@ -98,13 +98,14 @@ class Appended:
 class EventFilter:
     """Which events a reader wants; everything None or empty: all of them.
 
-    A type ending in `.*` is a prefix (`document.*`).
+    A type ending in `.*` is a prefix (`document.*`); an event must carry all of `tags`.
     """
 
     types: tuple[str, ...] = ()
     stream: UUID | None = None
     process: UUID | None = None
     actor: UUID | None = None
+    tags: tuple[str, ...] = ()
 
 
 Alongside = Callable[[Any], Awaitable[None]]
