@@ -6,6 +6,7 @@ ever imported or resolved by a string that came from the database.
 Payload bytes are canonical JSON (sorted keys, no spaces, UTF-8), so the same event always gives
 the same bytes. A field of type `bytes` is kept out of the JSON: it becomes the attachment, and
 the JSON names its SHA-256 and size, so that what proves the payload proves the attachment.
+Fields that a class names in `TAGGED` become tags (`node:<id>`), by which the event can be found.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class EventType:
     upcasters: Mapping[int, Upcaster]
     payload_fields: Mapping[str, Any]
     attachment_field: str | None
+    tagged_fields: tuple[str, ...]
 
     def upcast(self, payload: dict[str, Any], version: int) -> dict[str, Any]:
         """Bring a payload to the current schema version; raises UnknownEventType."""
@@ -110,6 +112,7 @@ class Registry:
             schema_version=entry.schema_version,
             attachment=attachment,
             process=process,
+            tags=tuple(f"{name}:{getattr(event, name)}" for name in entry.tagged_fields),
         )
 
     def payload(self, recorded: RecordedEvent) -> dict[str, Any]:
@@ -151,7 +154,14 @@ def _describe(
         del own[name]
     topic: str = event_class.TOPIC  # type: ignore[attr-defined]
     return EventType(
-        topic, event_class, aggregate_class, schema_version, upcasters, own, next(iter(binary), None)
+        name=topic,
+        event_class=event_class,
+        aggregate_class=aggregate_class,
+        schema_version=schema_version,
+        upcasters=upcasters,
+        payload_fields=own,
+        attachment_field=next(iter(binary), None),
+        tagged_fields=getattr(event_class, "TAGGED", ()),
     )
 
 

@@ -1,0 +1,136 @@
+"""Everything the operator can set, from the environment. `interlink check-config` prints it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SECRETS = ("database_url", "redis_url", "oidc_client_secret", "secret_key")
+_FAMILIES = ("OIDC_", "LOG_", "AUTH_", "ALLOW_")
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class ConfigurationError(RuntimeError):
+    """A setting is wrong; the message is one line, naming it and what it may be."""
+
+
+class Settings(BaseSettings):
+    """Read once at start. Each name, in capitals, is an environment variable.
+
+    DATABASE_URL, REDIS_URL, OIDC_CLIENT_SECRET and SECRET_KEY may instead be read from a file
+    named by the variable with `_FILE` added.
+    """
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 for any free one")
+    data_dir: Path = Field(Path("var"), description="folder for everything this installation keeps")
+    database_url: str | None = Field(None, description="PostgreSQL to use; absent: embedded in DATA_DIR")
+    redis_url: str | None = Field(None, description="Redis that joins several nodes; absent: one node")
+    public_url: str | None = Field(None, description="address under which people reach this installation")
+    auth_mode: Literal["demo", "oidc"] = Field("demo", description="how people sign in")
+    oidc_issuer: str | None = Field(None, description="OpenID Connect issuer")
+    oidc_client_id: str | None = Field(None, description="OpenID Connect client id")
+    oidc_client_secret: SecretStr | None = Field(None, description="OpenID Connect client secret")
+    secret_key: SecretStr | None = Field(None, description="signs tickets; absent: made and kept in DATA_DIR")
+    log_format: Literal["text", "json"] = Field("text", description="how log lines look")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least severe line kept"
+    )
+    allow_insecure_demo: bool = Field(False, description="serve AUTH_MODE=demo on a public address")
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgres(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("postgresql://", "postgres://")):
+            raise ValueError("must start with postgresql://")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must start with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be a full http or https address")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _hang_together(self) -> Settings:
+        if self.auth_mode == "demo" and self.host not in _LOOPBACK and not self.allow_insecure_demo:
+            raise ValueError(
+                "AUTH_MODE=demo lets anyone in, so it serves loopback addresses only; "
+                "set AUTH_MODE=oidc, or ALLOW_INSECURE_DEMO=1 if you mean it"
+            )
+        if self.auth_mode == "oidc" and not (self.oidc_issuer and self.oidc_client_id):
+            raise ValueError("AUTH_MODE=oidc needs OIDC_ISSUER and OIDC_CLIENT_ID")
+        return self
+
+    @property
+    def address(self) -> str:
+        """Where people reach this installation, without a trailing slash."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"http://{host}:{self.port}"
+
+    def signing_key(self) -> bytes:
+        """The key that signs tickets; made on first use and kept in DATA_DIR, readable by the owner only."""
+        if self.secret_key is not None:
+            return self.secret_key.get_secret_value().encode()
+        path = self.data_dir / "secret_key"
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            key = secrets.token_urlsafe(48).encode()
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(key)
+            return key
+
+
+def load(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of this process; raises ConfigurationError with one clear line."""
+    known = set(Settings.model_fields)
+    values: dict[str, str] = {}
+    for variable, value in environment.items():
+        name = variable.lower()
+        if name in known and value:
+            values[name] = value
+        elif name.removesuffix("_file") in SECRETS and name.endswith("_file") and value:
+            values[name.removesuffix("_file")] = _from_file(variable, value)
+        elif variable.startswith(_FAMILIES) and value and not _is_foreign(variable):
+            raise ConfigurationError(f"{variable} is not a setting of interlink")
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]).upper()
+        message = first["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(f"{name}: {message}" if name else message) from None
+
+
+def _is_foreign(variable: str) -> bool:
+    """LOG_… is a name that other programs use too; only what looks like ours is called unknown."""
+    return variable.startswith("LOG_") and variable not in ("LOG_FORMATS", "LOG_LEVELS", "LOG_FILE")
+
+
+def _from_file(variable: str, path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except OSError as error:
+        raise ConfigurationError(f"{variable}: cannot read {path}: {error.strerror}") from None
