@@ -9,8 +9,15 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 SECRETS = ("database_url", "redis_url", "oidc_client_secret", "secret_key")
 _FAMILIES = ("OIDC_", "LOG_", "AUTH_", "ALLOW_")
@@ -21,14 +28,14 @@ class ConfigurationError(RuntimeError):
     """A setting is wrong; the message is one line, naming it and what it may be."""
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Read once at start. Each name, in capitals, is an environment variable.
 
     DATABASE_URL, REDIS_URL, OIDC_CLIENT_SECRET and SECRET_KEY may instead be read from a file
     named by the variable with `_FILE` added.
     """
 
-    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 for any free one")

@@ -60,6 +60,7 @@ class Plan(Aggregate):
         """A phase, objective or task was added."""
 
         TOPIC = "plan.node_added"
+        TAGGED = ("node",)
         node: UUID
         kind: Kind
         parent: UUID | None

@@ -40,6 +40,7 @@ class Process(Aggregate):
         """A person or team may do something, on the process or on one node and below."""
 
         TOPIC = "process.right_granted"
+        TAGGED = ("permission",)
         permission: UUID
         grantee: UUID
         grantee_kind: GranteeKind
