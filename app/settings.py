@@ -40,8 +40,10 @@ class Settings(BaseModel):
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 for any free one")
     data_dir: Path = Field(Path("var"), description="folder for everything this installation keeps")
-    database_url: str | None = Field(None, description="PostgreSQL to use; absent: embedded in DATA_DIR")
-    redis_url: str | None = Field(None, description="Redis that joins several nodes; absent: one node")
+    database_url: SecretStr | None = Field(
+        None, description="PostgreSQL to use; absent: embedded in DATA_DIR"
+    )
+    redis_url: SecretStr | None = Field(None, description="Redis that joins several nodes; absent: one node")
     public_url: str | None = Field(None, description="address under which people reach this installation")
     auth_mode: Literal["demo", "oidc"] = Field("demo", description="how people sign in")
     oidc_issuer: str | None = Field(None, description="OpenID Connect issuer")
@@ -56,15 +58,16 @@ class Settings(BaseModel):
 
     @field_validator("database_url")
     @classmethod
-    def _is_postgres(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("postgresql://", "postgres://")):
+    def _is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith("postgresql://"):
             raise ValueError("must start with postgresql://")
         return value
 
     @field_validator("redis_url")
     @classmethod
-    def _is_redis(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
+    def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        schemes = ("redis://", "rediss://", "unix://")
+        if value is not None and not value.get_secret_value().startswith(schemes):
             raise ValueError("must start with redis://, rediss:// or unix://")
         return value
 

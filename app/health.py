@@ -1,0 +1,65 @@
+"""What the operator's tools ask: alive, ready, which version, which figures."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.metadata import version
+
+import asyncpg
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from app import metrics
+from app.system import System
+from domain.errors import Unavailable
+
+READY_LAG = 10_000  # events that views may be behind
+
+
+async def healthz(request: Request) -> Response:
+    """200 as long as the process answers."""
+    return PlainTextResponse("ok\n")
+
+
+async def readyz(request: Request) -> Response:
+    """200 when database and views can serve people, else 503; the body names each check."""
+    checks = await _checks(request.app.state.system)
+    ready = all(value == "ok" for value in checks.values())
+    return JSONResponse({"ready": ready, "checks": checks}, status_code=200 if ready else 503)
+
+
+async def version_(request: Request) -> Response:
+    """The version of this interlink."""
+    return JSONResponse({"name": "interlink", "version": version("interlink")})
+
+
+async def metrics_(request: Request) -> Response:
+    """Prometheus' text format."""
+    collected = await metrics.registry(request.app.state.system)
+    return Response(generate_latest(collected), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _checks(system: System) -> dict[str, str]:
+    try:
+        async with asyncio.timeout(5):
+            await system.log.head()
+            statuses = await system.views.status()
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, Unavailable) as error:
+        return {"database": type(error).__name__}
+    views = {
+        f"view {status.name}": "ok"
+        if status.lag_events <= READY_LAG
+        else f"{status.lag_events} events behind"
+        for status in statuses
+    }
+    return {"database": "ok", **views}
+
+
+routes = [
+    Route("/healthz", healthz),
+    Route("/readyz", readyz),
+    Route("/version", version_),
+    Route("/metrics", metrics_),
+]

@@ -1,0 +1,101 @@
+"""Figures for the operator, in Prometheus' text format. Labels hold route templates, never ids."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.system import System
+
+_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+
+requests = Counter("interlink_http_requests", "HTTP requests", ["method", "route", "status"], registry=None)
+seconds = Histogram(
+    "interlink_http_request_seconds", "Time to the first byte", ["route"], registry=None, buckets=_BUCKETS
+)
+
+
+class RequestMetrics:
+    """Counts HTTP requests by route template, and how long their first byte took."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    @classmethod
+    def middleware(cls) -> Middleware:
+        """As Starlette wants it."""
+        return Middleware(cls)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began = time.perf_counter()
+
+        async def observed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = getattr(scope.get("route"), "path", "other")
+                method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+                requests.labels(method, route, message["status"]).inc()
+                seconds.labels(route).observe(time.perf_counter() - began)
+            await send(message)
+
+        await self.app(scope, receive, observed)
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class SystemCollector(Collector):
+    """Reads the plain counters that the parts of a System keep."""
+
+    def __init__(self, system: System, *, head: int) -> None:
+        self._system = system
+        self._head = head
+
+    def collect(self) -> Iterator[Metric]:
+        """One family for each counter or gauge."""
+        yield GaugeMetricFamily("interlink_log_position", "Last position of the event log", value=self._head)
+        for name, value in vars(self._system.hub.metrics).items():
+            if isinstance(value, dict):
+                family = CounterMetricFamily(
+                    f"interlink_live_{name}", f"Live documents: {name}", labels=["code"]
+                )
+                for label, count in value.items():
+                    family.add_metric([str(label)], count)
+                yield family
+            elif name in _GAUGES:
+                yield GaugeMetricFamily(f"interlink_live_{name}", f"Live documents: {name}", value=value)
+            else:
+                yield CounterMetricFamily(f"interlink_live_{name}", f"Live documents: {name}", value=value)
+        lag = GaugeMetricFamily(
+            "interlink_view_lag_events", "Events a view has yet to apply", labels=["view"]
+        )
+        late = GaugeMetricFamily("interlink_view_lag_seconds", "Age of the oldest of them", labels=["view"])
+        for view in self._statuses:
+            lag.add_metric([view.name], view.lag_events)
+            late.add_metric([view.name], view.lag_seconds)
+        yield from (lag, late)
+
+    async def prepare(self) -> SystemCollector:
+        """Fetch what needs the database, before the synchronous collecting."""
+        self._statuses = await self._system.views.status()
+        return self
+
+
+_GAUGES = frozenset({"rooms", "sessions"})
+
+
+async def registry(system: System) -> CollectorRegistry:
+    """All figures of now, ready to be rendered."""
+    collected = CollectorRegistry(auto_describe=False)
+    collected.register(requests)
+    collected.register(seconds)
+    collected.register(await SystemCollector(system, head=await system.log.head()).prepare())
+    return collected

@@ -1,0 +1,116 @@
+"""The ASGI application, and the process that serves it."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+
+from app import api, health, http, live, pages
+from app.metrics import RequestMetrics
+from app.settings import ConfigurationError, Settings
+from app.system import System
+from app.wiring import database, system
+
+log = structlog.get_logger(__name__)
+
+GRACE = 10  # seconds that open requests get to finish at shutdown
+
+
+def application(running: System) -> Starlette:
+    """All routes over one running System (kept at `app.state.system`)."""
+    app = Starlette(
+        routes=[*health.routes, *live.routes, *api.routes, *pages.routes],
+        middleware=[RequestMetrics.middleware(), *http.middleware],
+        exception_handlers=http.exception_handlers,
+    )
+    app.state.system = running
+    return app
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; raises ConfigurationError when the port is busy or not ours to take."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise ConfigurationError(
+                f"port {port} on {host} is in use by another program: end it, or set PORT"
+            ) from None
+        raise ConfigurationError(f"cannot listen on {host} port {port}: {error.strerror}") from None
+    return listener
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which before it shuts down lets live documents be sealed and their sockets closed."""
+
+    def __init__(self, app: Starlette, before_shutdown: Callable[[], Awaitable[None]]) -> None:
+        config = uvicorn.Config(
+            app,
+            ws="websockets-sansio",
+            ws_per_message_deflate=False,
+            ws_max_size=8 * 1024 * 1024,
+            ws_ping_interval=None,  # rooms have a heartbeat of their own
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE,
+            timeout_keep_alive=30,
+        )
+        super().__init__(config)
+        self._before_shutdown = before_shutdown
+        self.answering = asyncio.Event()
+
+    def capture_signals(self) -> AbstractContextManager[None]:
+        """Leave signals to whoever runs the event loop."""
+        return nullcontext()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer requests, and say so."""
+        await super().startup(sockets)
+        self.answering.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close what is live first; then stop as uvicorn does."""
+        await self._before_shutdown()
+        await super().shutdown(sockets)
+
+
+@asynccontextmanager
+async def serving(settings: Settings, listener: socket.socket) -> AsyncIterator[System]:
+    """A System that answers on `listener`, over a database of its own, until the block ends."""
+    async with database(settings, keep_running=True) as url, system(settings, url) as running:
+        server = Server(application(running), running.hub.stop)
+        task = asyncio.create_task(server.serve(sockets=[listener]), name="server")
+        try:
+            await server.answering.wait()
+            yield running
+        finally:
+            server.should_exit = True
+            await task
+
+
+async def serve(
+    settings: Settings, listener: socket.socket, ready: Callable[[System], Awaitable[None]]
+) -> None:
+    """Serve until SIGINT or SIGTERM; `ready` is awaited once requests are answered."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with serving(settings, listener) as running:
+        await ready(running)
+        await stop.wait()
+        log.info("shutting_down")

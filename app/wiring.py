@@ -1,0 +1,115 @@
+"""The one composition root: settings in, a running System out, and everything stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import asyncpg
+import structlog
+
+from app.authorization import Authorization
+from app.data_dir import is_served
+from app.database.embedded import EmbeddedPostgres
+from app.database.migrate import migrate
+from app.database.postgres import connect_pool
+from app.documents.postgres import PostgresDocumentStore
+from app.eventlog.postgres import PostgresEventLog
+from app.live import watch_rights
+from app.people import People
+from app.repository import Repository
+from app.settings import ConfigurationError, Settings
+from app.sign_in import SignIn
+from app.system import System
+from app.views import Views
+from realtime.hub import Hub
+
+log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def database(settings: Settings, *, keep_running: bool = False) -> AsyncIterator[str]:
+    """The URL of a running, migrated database: DATABASE_URL, or the embedded server.
+
+    An embedded server that was started here is stopped at the end, unless an interlink serves from
+    it by then. `keep_running` also starts it again should it die. Raises ConfigurationError,
+    EmbeddedPostgresFailed, SchemaTooNew.
+    """
+    async with AsyncExitStack() as stack:
+        if settings.database_url is not None:
+            url = settings.database_url.get_secret_value()
+            await _check_reachable(url)
+        else:
+            embedded = EmbeddedPostgres(settings.data_dir / "postgres")
+            url = await asyncio.to_thread(embedded.start)
+            stack.push_async_callback(_stop, embedded, settings, keep_running)
+            if keep_running:
+                await stack.enter_async_context(background(embedded.watch()))
+        await migrate(url)
+        yield url
+
+
+@asynccontextmanager
+async def system(settings: Settings, url: str) -> AsyncIterator[System]:
+    """All parts, started, on a migrated database; stopped in the reverse order."""
+    async with AsyncExitStack() as stack:
+        pool = await connect_pool(url)
+        stack.push_async_callback(_close, pool)
+        log_ = PostgresEventLog(pool)
+        await log_.start()
+        stack.push_async_callback(log_.stop)
+        views = Views(pool, log_, url)
+        await views.start()
+        stack.push_async_callback(views.stop)
+        hub = Hub(PostgresDocumentStore(pool, log_))
+        await hub.start()
+        stack.push_async_callback(hub.stop)
+        repository = Repository(log_)
+        people = People(pool, log_)
+        result = System(
+            settings=settings,
+            pool=pool,
+            log=log_,
+            repository=repository,
+            authorization=Authorization(repository),
+            people=people,
+            sign_in=SignIn(pool, settings.signing_key()),
+            views=views,
+            hub=hub,
+        )
+        await stack.enter_async_context(background(watch_rights(result)))
+        yield result
+
+
+@asynccontextmanager
+async def background(coroutine: object) -> AsyncIterator[None]:
+    """Run a coroutine beside the block and cancel it at its end."""
+    task = asyncio.ensure_future(coroutine)  # type: ignore[call-overload]
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def _check_reachable(url: str) -> None:
+    try:
+        connection = await asyncpg.connect(url, timeout=10)
+        await connection.close()
+    except (OSError, TimeoutError, asyncpg.PostgresError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ConfigurationError(f"DATABASE_URL: no PostgreSQL answers there: {reason}") from None
+
+
+async def _close(pool: asyncpg.Pool) -> None:
+    try:
+        async with asyncio.timeout(5):
+            await pool.close()
+    except TimeoutError:
+        pool.terminate()
+
+
+async def _stop(embedded: EmbeddedPostgres, settings: Settings, serving: bool) -> None:
+    if serving or (embedded.started_here and not is_served(settings.data_dir)):
+        await asyncio.to_thread(embedded.stop)
