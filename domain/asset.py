@@ -21,6 +21,7 @@ class Asset(Aggregate):
         """The asset was put under a node; `document` or `url` says what it is."""
 
         TOPIC = "asset.created"
+        TAGGED = ("node",)
         process: UUID
         node: UUID
         kind: Kind

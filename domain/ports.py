@@ -132,6 +132,10 @@ class EventLog(Protocol):
         """
         ...
 
+    async def result_of(self, command_id: UUID) -> Appended | None:
+        """What the append of this command id answered (`repeated` set); None if nothing is stored."""
+        ...
+
     async def head(self) -> int:
         """The last committed position; 0 for an empty log."""
         ...

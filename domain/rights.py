@@ -53,3 +53,9 @@ def effective(
         nearest[grant.grantee] = level
         rights[grant.grantee] = same | grant.rights
     return frozenset().union(*rights.values())
+
+
+def sees_any(grants: Iterable[Grant], grantees: Iterable[UUID]) -> bool:
+    """Whether `grantees` may view the process or at least one of its nodes."""
+    wanted = frozenset(grantees)
+    return any(g.grantee in wanted and not g.rights.isdisjoint(("view", "administer")) for g in grants)

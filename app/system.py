@@ -1,0 +1,32 @@
+"""What commands, routes and pages work with; built once, in app/wiring.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.authorization import Authorization
+    from app.database.postgres import Pool
+    from app.people import People
+    from app.repository import Repository
+    from app.settings import Settings
+    from app.sign_in import SignIn
+    from app.views import Views
+    from domain.ports import EventLog
+    from realtime.hub import Hub
+
+
+@dataclass(frozen=True)
+class System:
+    """The running parts of one node."""
+
+    settings: Settings
+    pool: Pool
+    log: EventLog
+    repository: Repository
+    authorization: Authorization
+    people: People
+    sign_in: SignIn
+    views: Views
+    hub: Hub
