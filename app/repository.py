@@ -111,7 +111,9 @@ def copied(aggregate: A) -> A:
     """
     twin = copy(aggregate)
     state = vars(twin)
-    state.update({name: value.copy() for name, value in state.items() if isinstance(value, dict | list | set)})
+    state.update(
+        {name: value.copy() for name, value in state.items() if isinstance(value, dict | list | set)}
+    )
     return twin
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from eventsourcing.domain import Aggregate
 
 
@@ -12,3 +14,11 @@ class Person(Aggregate):
         """The person is known to this installation from now on."""
 
         TOPIC = "person.registered"
+
+    def __init__(self) -> None:
+        """Nothing to hold."""
+
+    @classmethod
+    def register(cls, id: UUID) -> Person:
+        """Somebody new."""
+        return cls._create(cls.Registered, id=id)

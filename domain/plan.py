@@ -210,9 +210,15 @@ class Plan(Aggregate):
         found = self.find(node)
         if found.kind != "task":
             raise Invalid("only a task has a status of its own", code="status_derived")
-        self._check_enabled(node)
+        self.check_enabled(node)
         if found.status != status:
             self.trigger_event(self.TaskStatusSet, node=node, status=status)
+
+    def begin(self, node: UUID) -> None:
+        """Work on a task has begun: an awaiting one is now in progress; nothing else changes."""
+        found = self.find(node)
+        if found.kind == "task" and found.status == "awaiting":
+            self.set_status(node, "in_progress")
 
     def disable(self, node: UUID) -> None:
         """Take a node, and with it all below, out of the plan. It can be restored."""
@@ -244,7 +250,8 @@ class Plan(Aggregate):
         """Whether the node and everything above it is enabled."""
         return all(self.nodes[step].enabled for step in self.path(node))
 
-    def _check_enabled(self, node: UUID) -> None:
+    def check_enabled(self, node: UUID) -> None:
+        """Raises Conflict if the node, or something above it, is disabled."""
         if not self.is_enabled(node):
             raise Conflict("this part of the plan is disabled", code="node_disabled")
 
@@ -258,7 +265,7 @@ class Plan(Aggregate):
                 field="parent",
             )
         if parent is not None:
-            self._check_enabled(parent)
+            self.check_enabled(parent)
 
     def _order(self, parent: UUID | None, before: UUID | None, moving: UUID | None = None) -> str:
         siblings = [n for n in self.children(parent) if n.id != moving]
