@@ -10,6 +10,7 @@ import asyncpg
 import structlog
 
 from app.authorization import Authorization
+from app.background import background
 from app.data_dir import is_served
 from app.database.embedded import EmbeddedPostgres
 from app.database.migrate import migrate
@@ -80,17 +81,6 @@ async def system(settings: Settings, url: str) -> AsyncIterator[System]:
         )
         await stack.enter_async_context(background(watch_rights(result)))
         yield result
-
-
-@asynccontextmanager
-async def background(coroutine: object) -> AsyncIterator[None]:
-    """Run a coroutine beside the block and cancel it at its end."""
-    task = asyncio.ensure_future(coroutine)  # type: ignore[call-overload]
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
 
 
 async def _check_reachable(url: str) -> None:

@@ -1,0 +1,131 @@
+"""A whole interlink in a process of its own, as an operator starts it; to be used, stopped or killed."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, Queue
+
+import httpx
+import psutil
+
+INTERLINK = Path(sys.executable).with_name("interlink")
+START_LIMIT = 90  # seconds; a slow, shared machine included
+
+
+class ServerProcess:
+    """`interlink serve` over one DATA_DIR. `port` stays the same over restarts."""
+
+    def __init__(self, data_dir: Path, *arguments: str, **environment: str) -> None:
+        self.data_dir = data_dir
+        self.port = 0
+        self._arguments = arguments
+        self._environment = environment
+        self._process: subprocess.Popen[str] | None = None
+        self.lines: list[str] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start and return once it says where it is; raises AssertionError with its output otherwise."""
+        environment = {
+            **os.environ,
+            "DATA_DIR": str(self.data_dir),
+            "PORT": str(self.port),
+            **self._environment,
+        }
+        self._process = subprocess.Popen(
+            [str(INTERLINK), "serve", *self._arguments],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        said: Queue[str] = Queue()
+        threading.Thread(target=self._listen, args=(self._process, said), daemon=True).start()
+        while True:
+            try:
+                line = said.get(timeout=START_LIMIT)
+            except Empty:
+                line = ""
+            if match := re.search(r"is at http://[^ ]*:(\d+)", line):
+                self.port = int(match[1])
+                return
+            assert line, "the server did not start:\n" + "".join(self.lines[-50:])
+
+    def _listen(self, process: subprocess.Popen[str], said: Queue[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.lines.append(line)
+            said.put(line)
+        said.put("")
+
+    def kill(self) -> None:
+        """As a power cut would end it (its PostgreSQL goes on)."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> int:
+        """Ask it to end (SIGTERM) and return its exit code."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(timeout=60)
+
+    def postgres(self) -> psutil.Process:
+        """The embedded PostgreSQL's main process."""
+        lines = (self.data_dir / "postgres" / "postmaster.pid").read_text().splitlines()
+        return psutil.Process(int(lines[0]))
+
+    def kill_postgres(self) -> None:
+        """As the kernel out of memory would end it: at once, with all its children."""
+        main = self.postgres()
+        family = [main, *main.children()]
+        for process in family:
+            process.kill()
+        psutil.wait_procs(family, timeout=30)
+
+    def client(self, email: str = "ilze@example.org", name: str = "Ilze") -> httpx.Client:
+        """An HTTP client signed in as this person, by access token."""
+        answer = httpx.post(f"{self.url}/auth/demo", json={"email": email, "name": name, "language": "en"})
+        assert answer.status_code == 200, answer.text
+        token = answer.json()["token"]
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=60)
+
+
+@contextmanager
+def served(data_dir: Path, *arguments: str, **environment: str) -> Iterator[ServerProcess]:
+    """A started server, ended with its database at the end of the block whatever happened."""
+    server = ServerProcess(data_dir, *arguments, **environment)
+    server.start()
+    try:
+        yield server
+    finally:
+        if server._process is not None and server._process.poll() is None:
+            server.stop()
+        end_postgres(data_dir)
+
+
+def end_postgres(data_dir: Path) -> None:
+    """End an embedded PostgreSQL that a killed server left running."""
+    try:
+        pid = int((data_dir / "postgres" / "postmaster.pid").read_text().splitlines()[0])
+        process = psutil.Process(pid)
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=30)
+    except (FileNotFoundError, psutil.NoSuchProcess, IndexError):
+        return
