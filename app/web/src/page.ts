@@ -1,0 +1,84 @@
+// What every page gains from a script; each works without it.
+
+import "../styles/page.css";
+
+const now = Intl.DateTimeFormat;
+
+/** Times in the reader's own time zone; the server writes UTC. */
+function localTimes(): void {
+  const format = new now(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+  const clock = new now(document.documentElement.lang, { timeStyle: "short" });
+  for (const time of document.querySelectorAll<HTMLTimeElement>("time[data-local]")) {
+    const moment = new Date(time.dateTime);
+    time.textContent = (time.dataset["local"] === "clock" ? clock : format).format(moment);
+    time.title = format.format(moment);
+  }
+}
+
+/** After a refused form, focus its summary; after a done one, the thing that was changed. */
+function focusWhatMatters(): void {
+  const summary = document.querySelector<HTMLElement>("[data-error-summary]");
+  const target = location.hash.length > 1 ? document.getElementById(decodeURIComponent(location.hash.slice(1))) : null;
+  const wanted = summary ?? target?.querySelector<HTMLElement>("[data-focus]") ?? null;
+  wanted?.focus({ preventScroll: wanted !== summary });
+}
+
+/** One press sends a form once; the server would also store it only once. */
+function sendOnce(): void {
+  document.addEventListener("submit", (event) => {
+    const form = event.target as HTMLFormElement;
+    if (event.defaultPrevented || form.method === "dialog") return;
+    if (form.dataset["sent"] === "yes") event.preventDefault();
+    form.dataset["sent"] = "yes";
+  });
+  // A page that the browser kept and shows again may send again, and means something new by it.
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    for (const form of document.querySelectorAll("form")) delete form.dataset["sent"];
+    for (const once of document.querySelectorAll<HTMLInputElement>("input[name=once]")) once.value = crypto.randomUUID();
+  });
+}
+
+/** Ask before typed text is lost. */
+function guardTypedText(): void {
+  let typed = false;
+  for (const form of document.querySelectorAll<HTMLFormElement>("form[data-guard]")) {
+    if (form.querySelector("[aria-invalid=true]") !== null) typed = true;
+    form.addEventListener("input", () => (typed = true));
+  }
+  document.addEventListener("submit", () => (typed = false));
+  addEventListener("beforeunload", (event) => {
+    if (typed) event.preventDefault();
+  });
+}
+
+/** Escape closes the innermost open panel and gives focus back to its button. */
+function closeWithEscape(): void {
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !(event.target instanceof Element)) return;
+    const panel = event.target.closest("details[open]");
+    if (!(panel instanceof HTMLDetailsElement)) return;
+    panel.open = false;
+    panel.querySelector("summary")?.focus();
+  });
+}
+
+/** Buttons that copy what stands in another element. */
+function copyButtons(): void {
+  for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-copy]")) {
+    button.hidden = !navigator.clipboard;
+    button.addEventListener("click", async () => {
+      const source = document.getElementById(button.dataset["copy"] ?? "");
+      await navigator.clipboard.writeText(source?.textContent?.trim() ?? "");
+      const done = button.dataset["copied"];
+      if (done) button.textContent = done;
+    });
+  }
+}
+
+localTimes();
+focusWhatMatters();
+sendOnce();
+guardTypedText();
+closeWithEscape();
+copyButtons();
