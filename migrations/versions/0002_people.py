@@ -48,4 +48,5 @@ CREATE INDEX access_tokens_person ON access_tokens (person);
 
 
 def upgrade() -> None:
-    op.execute(SQL)
+    for statement in filter(str.strip, SQL.split(";\n")):  # the driver takes one at a time
+        op.execute(statement)

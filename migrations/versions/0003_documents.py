@@ -50,4 +50,5 @@ CREATE INDEX document_clients_person ON document_clients (person_id);
 
 
 def upgrade() -> None:
-    op.execute(SQL)
+    for statement in filter(str.strip, SQL.split(";\n")):  # the driver takes one at a time
+        op.execute(statement)
