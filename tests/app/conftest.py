@@ -1,0 +1,25 @@
+"""A log of each kind, and a system on it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from app.database.postgres import Pool
+from app.system import System
+from domain.ports import EventLog
+from tests.builders import make_system
+from tests.memory_log import MemoryLog
+
+
+@pytest.fixture(params=["memory"])
+async def log(request: pytest.FixtureRequest, pool: Pool) -> AsyncIterator[EventLog]:
+    """An empty event log."""
+    yield MemoryLog(pool)
+
+
+@pytest.fixture
+def system(pool: Pool, log: EventLog) -> System:
+    """A system without views and live documents."""
+    return make_system(pool, log)

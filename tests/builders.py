@@ -1,0 +1,75 @@
+"""Short ways to what most tests start from: a system, people, a process with a plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+from app.authorization import Authorization
+from app.commands import plan as plans
+from app.commands import process as processes
+from app.database.postgres import Pool
+from app.people import People
+from app.repository import Repository
+from app.settings import Settings
+from app.sign_in import SignIn
+from app.system import System
+from domain.ports import Context, EventLog
+
+KEY = b"a key that signs nothing but tests"
+
+
+def make_system(pool: Pool, log: EventLog, *, views: object = None, hub: object = None) -> System:
+    """A System on this pool and log. Without `views` or `hub` none can be used."""
+    repository = Repository(log)
+    return System(
+        settings=Settings.model_validate({}),
+        pool=pool,
+        log=log,
+        repository=repository,
+        authorization=Authorization(repository),
+        people=People(pool, log),
+        sign_in=SignIn(pool, KEY),
+        views=cast(Any, views or SimpleNamespace()),
+        hub=cast(Any, hub or SimpleNamespace()),
+    )
+
+
+def by(actor: UUID | None) -> Context:
+    """A new command of this person's."""
+    return Context(actor=actor)
+
+
+async def a_person(system: System, name: str = "Ilze", language: str = "lv") -> UUID:
+    """Somebody registered, with an e-mail that nobody else has."""
+    email = f"{uuid4().hex}@example.org"
+    return (await system.people.register(None, email=email, name=name, language=language)).person
+
+
+async def a_process(system: System, actor: UUID, title: str = "Skaidrāks pakalpojums") -> UUID:
+    """A process that the actor administers."""
+    return (await processes.start(system, by(actor), title=title, language="lv")).id
+
+
+@dataclass(frozen=True)
+class SmallPlan:
+    """A phase with one objective, and in it one task."""
+
+    phase: UUID
+    objective: UUID
+    task: UUID
+
+
+async def a_plan(system: System, actor: UUID, process: UUID) -> SmallPlan:
+    """Add a phase, an objective and a task."""
+
+    async def add(kind: Any, parent: UUID | None) -> UUID:
+        title = f"Some {kind}"
+        done = await plans.add_node(system, by(actor), process=process, kind=kind, title=title, parent=parent)
+        return done.id
+
+    phase = await add("phase", None)
+    objective = await add("objective", phase)
+    return SmallPlan(phase, objective, await add("task", objective))
