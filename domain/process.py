@@ -106,19 +106,24 @@ class Process(Aggregate):
         grantee_kind: GranteeKind = "person",
         node: UUID | None = None,
     ) -> None:
-        """Give rights; raises Invalid for unknown or empty rights, or administration of a mere node."""
+        """Give rights; whatever is given, the right to view comes with it.
+
+        Raises Invalid for unknown or empty rights, or administration of a mere node.
+        """
         wanted = frozenset(rights)
         if not wanted or not wanted <= frozenset(RIGHTS):
             raise Invalid(f"rights are some of {', '.join(RIGHTS)}", code="rights_unknown", field="rights")
         if "administer" in wanted and (node is not None or grantee_kind != "person"):
             raise Invalid("a person administers a whole process", code="administer_whole", field="rights")
+        if permission in self.grants:
+            raise Conflict("this permission exists already", code="permission_exists")
         self.trigger_event(
             self.RightGranted,
             permission=permission,
             grantee=grantee,
             grantee_kind=grantee_kind,
             node=node,
-            rights=tuple(right for right in RIGHTS if right in wanted),
+            rights=tuple(right for right in RIGHTS if right in wanted | {"view"}),
         )
 
     def revoke(self, permission: UUID) -> None:
