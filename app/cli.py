@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 
 import uvloop
@@ -17,6 +18,7 @@ from app.database.embedded import EmbeddedPostgresFailed
 from app.database.migrate import SchemaTooNew
 from app.settings import ConfigurationError, Settings, load
 from domain.errors import DomainError
+from realtime.limits import Limits
 
 REFUSALS = (ConfigurationError, EmbeddedPostgresFailed, SchemaTooNew, DomainError)
 
@@ -121,6 +123,11 @@ async def check_config(settings: Settings, options: argparse.Namespace) -> None:
     """Print every setting, what it is for, and its value (secrets hidden)."""
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
+        if isinstance(value, Limits):
+            print(f"{'LIVE_…':<20} {'':<28} {field.description}:")
+            for limit in fields(value):
+                print(f"  LIVE_{limit.name.upper():<32} {getattr(value, limit.name)}")
+            continue
         shown = "" if value is None else "(hidden)" if isinstance(value, SecretStr) else str(value)
         print(f"{name.upper():<20} {shown:<28} {field.description}")
 

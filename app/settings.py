@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -19,8 +20,11 @@ from pydantic import (
     model_validator,
 )
 
-SECRETS = ("database_url", "redis_url", "oidc_client_secret", "secret_key")
-_FAMILIES = ("OIDC_", "LOG_", "AUTH_", "ALLOW_")
+from realtime.limits import Limits
+
+SECRETS = ("database_url", "redis_url", "secret_key")
+_FAMILIES = ("LOG_", "AUTH_", "ALLOW_", "LIVE_")
+_LIMITS = frozenset(field.name for field in fields(Limits))
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -31,7 +35,7 @@ class ConfigurationError(RuntimeError):
 class Settings(BaseModel):
     """Read once at start. Each name, in capitals, is an environment variable.
 
-    DATABASE_URL, REDIS_URL, OIDC_CLIENT_SECRET and SECRET_KEY may instead be read from a file
+    DATABASE_URL, REDIS_URL and SECRET_KEY may instead be read from a file
     named by the variable with `_FILE` added.
     """
 
@@ -45,16 +49,14 @@ class Settings(BaseModel):
     )
     redis_url: SecretStr | None = Field(None, description="Redis that joins several nodes; absent: one node")
     public_url: str | None = Field(None, description="address under which people reach this installation")
-    auth_mode: Literal["demo", "oidc"] = Field("demo", description="how people sign in")
-    oidc_issuer: str | None = Field(None, description="OpenID Connect issuer")
-    oidc_client_id: str | None = Field(None, description="OpenID Connect client id")
-    oidc_client_secret: SecretStr | None = Field(None, description="OpenID Connect client secret")
+    auth_mode: Literal["demo"] = Field("demo", description="how people sign in")
     secret_key: SecretStr | None = Field(None, description="signs tickets; absent: made and kept in DATA_DIR")
     log_format: Literal["text", "json"] = Field("text", description="how log lines look")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe line kept"
     )
     allow_insecure_demo: bool = Field(False, description="serve AUTH_MODE=demo on a public address")
+    live: Limits = Field(Limits(), description="limits of live documents, each as LIVE_<NAME>")
 
     @field_validator("database_url")
     @classmethod
@@ -83,13 +85,11 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _hang_together(self) -> Settings:
-        if self.auth_mode == "demo" and self.host not in _LOOPBACK and not self.allow_insecure_demo:
+        if self.host not in _LOOPBACK and not self.allow_insecure_demo:
             raise ValueError(
                 "AUTH_MODE=demo lets anyone in, so it serves loopback addresses only; "
-                "set AUTH_MODE=oidc, or ALLOW_INSECURE_DEMO=1 if you mean it"
+                "set ALLOW_INSECURE_DEMO=1 if you mean it"
             )
-        if self.auth_mode == "oidc" and not (self.oidc_issuer and self.oidc_client_id):
-            raise ValueError("AUTH_MODE=oidc needs OIDC_ISSUER and OIDC_CLIENT_ID")
         return self
 
     @property
@@ -116,20 +116,24 @@ class Settings(BaseModel):
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings of this process; raises ConfigurationError with one clear line."""
     known = set(Settings.model_fields)
-    values: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    limits: dict[str, str] = {}
     for variable, value in environment.items():
         name = variable.lower()
         if name in known and value:
             values[name] = value
+        elif name.startswith("live_") and name.removeprefix("live_") in _LIMITS and value:
+            limits[name.removeprefix("live_")] = value
         elif name.removesuffix("_file") in SECRETS and name.endswith("_file") and value:
             values[name.removesuffix("_file")] = _from_file(variable, value)
         elif variable.startswith(_FAMILIES) and value and not _is_foreign(variable):
             raise ConfigurationError(f"{variable} is not a setting of interlink")
+    values.pop("live", None)
     try:
-        return Settings.model_validate(values)
+        return Settings.model_validate(values | {"live": limits} if limits else values)
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]).upper()
+        name = "_".join(str(part) for part in first["loc"]).upper()
         message = first["msg"].removeprefix("Value error, ")
         raise ConfigurationError(f"{name}: {message}" if name else message) from None
 

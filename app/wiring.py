@@ -63,7 +63,7 @@ async def system(settings: Settings, url: str) -> AsyncIterator[System]:
         views = Views(pool, log_, url)
         await views.start()
         stack.push_async_callback(views.stop)
-        hub = Hub(PostgresDocumentStore(pool, log_))
+        hub = Hub(PostgresDocumentStore(pool, log_), limits=settings.live)
         await hub.start()
         stack.push_async_callback(hub.stop)
         repository = Repository(log_)

@@ -23,11 +23,12 @@ def test_the_defaults_need_nothing() -> None:
         ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL"),
         ({"REDIS_URL": "http://x"}, "REDIS_URL"),
         ({"PUBLIC_URL": "interlink.example"}, "PUBLIC_URL"),
-        ({"AUTH_MODE": "oidc"}, "OIDC_ISSUER"),
-        ({"OIDC_ISUER": "x"}, "OIDC_ISUER"),
+        ({"AUTH_MODES": "demo"}, "AUTH_MODES"),
         ({"HOST": "0.0.0.0"}, "ALLOW_INSECURE_DEMO"),
         ({"SECRET_KEY_FILE": "/nowhere/at/all"}, "SECRET_KEY_FILE"),
         ({"ALLOW_INSECURE_DEMO": "perhaps"}, "ALLOW_INSECURE_DEMO"),
+        ({"LIVE_FRAME": "big"}, "LIVE_FRAME"),
+        ({"LIVE_FRAMES": "1"}, "LIVE_FRAMES"),
     ],
 )
 def test_a_wrong_value_is_named_in_one_line(environment: dict[str, str], named: str) -> None:
@@ -59,3 +60,8 @@ def test_the_signing_key_is_made_once_and_private(tmp_path: Path) -> None:
     assert load({"DATA_DIR": str(tmp_path / "new")}).signing_key() == key
     assert (tmp_path / "new" / "secret_key").stat().st_mode & 0o077 == 0
     assert load({"SECRET_KEY": "given"}).signing_key() == b"given"
+
+
+def test_limits_of_live_documents_are_settings() -> None:
+    live = load({"LIVE_UPDATES_PER_SECOND": "5000"}).live
+    assert (live.updates_per_second, live.frame) == (5000.0, 4 * 1024 * 1024)

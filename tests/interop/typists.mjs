@@ -1,0 +1,63 @@
+// People who type without pause, through unmodified y-websocket clients, and remember what they were shown.
+//   node typists.mjs LIVE_URL DOCUMENT TOKEN [TOKEN…]        (one client for each token)
+// Each inserts tokens '§<client 4><number 6>' at random places. Orders come as lines on stdin, answers as JSON lines:
+//   connect  -> {connected: n} once all are synced        type -> {typing: true}
+//   cut      -> {received: [...], acknowledged: [...], typed: n}: all sockets closed for good, typing stopped.
+//              received: tokens that any client was shown by the server; acknowledged: tokens whose author got its echo.
+//   end      -> exits
+import readline from 'node:readline'
+import WebSocket from 'ws'
+import * as Y from 'yjs'
+import * as decoding from 'lib0/decoding'
+import { WebsocketProvider } from 'y-websocket'
+
+const [url, name, ...tokens] = process.argv.slice(2)
+const received = new Set(), acknowledged = new Set()
+let typing = false, number = 0
+const MARK = /§\d{10}/g
+
+const clients = tokens.map((token, index) => {
+  const doc = new Y.Doc(), text = doc.getText('content'), mine = []
+  const provider = new WebsocketProvider(url, name, doc, { params: { token }, WebSocketPolyfill: WebSocket, disableBc: true, connect: false, maxBackoffTime: 200 })
+  const plain = provider.messageHandlers[0]
+  provider.messageHandlers[0] = (encoder, decoder, provider, emitSynced, type) => {
+    const copy = decoding.createDecoder(decoder.arr.subarray(decoder.pos))
+    if (decoding.readVarUint(copy) !== 0) note(decoding.readVarUint8Array(copy))
+    plain(encoder, decoder, provider, emitSynced, type)
+  }
+  function note (update) {
+    for (const struct of Y.decodeUpdate(update).structs) {
+      if (struct.content?.str === undefined) continue
+      if (struct.id.client !== doc.clientID) for (const token of struct.content.str.match(MARK) ?? []) received.add(token)
+    }
+    const clock = Y.parseUpdateMeta(update).to.get(doc.clientID) ?? 0
+    while (mine.length > 0 && mine[0].clock <= clock) acknowledged.add(mine.shift().token)
+  }
+  function press () {
+    const token = `§${String(index).padStart(4, '0')}${String(number++).padStart(6, '0')}`
+    const places = text.length / 11
+    text.insert(Math.floor(Math.random() * (places + 1)) * 11, token)
+    mine.push({ token, clock: Y.getState(doc.store, doc.clientID) })
+  }
+  return { provider, press, doc }
+})
+const every = async holds => { while (!clients.every(holds)) await new Promise(resolve => setTimeout(resolve, 5)) }
+setInterval(() => { if (typing) for (const client of clients) if (client.provider.wsconnected) client.press() }, 25)
+
+for await (const line of readline.createInterface({ input: process.stdin })) {
+  let answer
+  if (line === 'connect') {
+    for (const { provider } of clients) provider.connect()
+    await every(client => client.provider.synced)
+    answer = { connected: clients.length }
+  } else if (line === 'type') {
+    typing = true
+    answer = { typing }
+  } else if (line === 'cut') {
+    typing = false
+    for (const { provider } of clients) provider.disconnect()
+    answer = { received: [...received], acknowledged: [...acknowledged], typed: number }
+  } else break
+  console.log(JSON.stringify(answer))
+}
+process.exit(0)
