@@ -29,8 +29,8 @@ from app.eventlog.transaction import (
 )
 from domain.errors import DomainError, Unavailable
 
-BATCH_EVENTS = 4_096
-BATCH_BYTES = 16 * 2**20
+BATCH_MINIMUM = 64  # appends, if so many wait
+BATCH_BYTES = 16 * 2**20  # payload and attachments
 BACK_OFF = (0.02, 1.0)  # seconds, first and longest
 
 logger = structlog.get_logger(__name__)
@@ -99,15 +99,19 @@ class Committer:
             await self._disconnect()
 
     def _take(self) -> list[Append]:
-        """The longest batch from the front of the queue; one with company is taken alone."""
+        """A batch from the front of the queue; an append with company is taken alone.
+
+        A long queue is taken in halves: while one half is being stored, the callers of the other
+        get their answers and come back, so that we and the database work at the same time.
+        """
         batch = [self._queue.popleft()]
         if batch[0].alongside is not None:
             return batch
-        events = size = 0
-        while self._queue and self._queue[0].alongside is None:
-            events += len(batch[-1].events)
-            size += sum(len(event.payload) + len(event.attachment or b"") for event in batch[-1].events)
-            if events >= BATCH_EVENTS or size >= BATCH_BYTES:
+        most = max(BATCH_MINIMUM, (len(self._queue) + 1) // 2)
+        size = 0
+        while self._queue and self._queue[0].alongside is None and len(batch) < most:
+            size += sum(draft.size for draft in batch[-1].drafts)
+            if size >= BATCH_BYTES:
                 break
             batch.append(self._queue.popleft())
         return batch

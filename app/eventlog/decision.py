@@ -7,28 +7,27 @@ ones accepted before it were already stored, so appends of one batch never harm 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
+from app.eventlog.draft import Draft
 from domain.errors import VersionConflict
-from domain.ports import Alongside, AppendCondition, Appended, Context, NewEvent, RecordedEvent
+from domain.ports import Alongside, AppendCondition, Appended
 
 
 @dataclass(eq=False, slots=True)
 class Append:
     """One append on its way: what the caller gave, and where the answer goes.
 
-    `event_ids` are drawn once, so that after a lost acknowledgement our own events are told from
+    The drafts carry event ids, so that after a lost acknowledgement our own events are told from
     those of somebody who repeated the command. `in_doubt` holds from the moment the commit is sent
     until it is known what became of it.
     """
 
-    events: Sequence[NewEvent]
-    event_ids: Sequence[UUID]
-    context: Context
+    drafts: Sequence[Draft]
+    command_id: UUID
     condition: AppendCondition | None
     alongside: Alongside | None
     answer: asyncio.Future[Appended]
@@ -36,8 +35,7 @@ class Append:
     in_doubt: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class KnownCommand:
+class KnownCommand(NamedTuple):
     """Where the events of a command id stand already."""
 
     first: int
@@ -47,113 +45,93 @@ class KnownCommand:
 
 @dataclass(slots=True)
 class State:
-    """What holds under the lock: the head, and what bears on the appends at hand.
+    """What holds under the lock, as far as it bears on the appends at hand.
 
     `versions` has the current version of each stream in question (0: new). `unmet` are the
-    appends whose condition some stored event breaks.
+    appends (by place in the batch) whose condition some stored event breaks.
     """
 
     position: int
-    recorded_at: datetime
     versions: dict[UUID, int]
     commands: dict[UUID, KnownCommand] = field(default_factory=dict)
     unmet: frozenset[int] = frozenset()
 
 
-Outcome = Appended | VersionConflict
+class Placed(NamedTuple):
+    """An event and the place it gets."""
+
+    position: int
+    version: int
+    draft: Draft
 
 
-@dataclass(slots=True)
-class Decision:
-    """The answer to each append, in order, and the events to store, numbered."""
-
-    outcomes: list[Outcome]
-    events: list[RecordedEvent]
+Outcome: TypeAlias = Appended | VersionConflict
 
 
-def decide(appends: Sequence[Append], state: State) -> Decision:
-    """Judge a batch in order; `state.versions` and `state.commands` are advanced on the way."""
-    decision = Decision([], [])
+BELOW = -1
+"""The version of a stream that is somewhere below what every append in the batch takes it to be."""
+
+
+def least_versions(appends: Sequence[Append]) -> dict[UUID, int]:
+    """For each stream, the least version that an append takes it to be at; 0 if one takes any.
+
+    Below it, nobody needs to know how far the stream is; looking from there up is quick.
+    """
+    least: dict[UUID, int] = {}
+    for append in appends:
+        for draft in append.drafts:
+            stream, version = draft.event.stream, draft.event.version or 1
+            if version <= least.get(stream, version):
+                least[stream] = version - 1
+    return least
+
+
+def decide(appends: Sequence[Append], state: State) -> tuple[list[Outcome], list[Placed]]:
+    """Judge a batch in order: the answer to each append, and the events to store.
+
+    `state.versions` and `state.commands` are advanced on the way.
+    """
+    outcomes: list[Outcome] = []
+    placed: list[Placed] = []
     for index, append in enumerate(appends):
-        decision.outcomes.append(_judge(append, index, state, decision.events))
-    return decision
+        outcomes.append(_judge(append, index, state, placed))
+    return outcomes, placed
 
 
-def _judge(append: Append, index: int, state: State, staged: list[RecordedEvent]) -> Outcome:
-    command = append.context.command_id
-    known = state.commands.get(command)
-    if known is not None:
-        ours = bool(append.event_ids) and known.first_event == append.event_ids[0]
-        return Appended(known.first, known.last, repeated=not ours)
-    if append.condition and (index in state.unmet or any(map(breaks(append.condition), staged))):
+def _judge(append: Append, index: int, state: State, placed: list[Placed]) -> Outcome:
+    known = state.commands.get(append.command_id)
+    drafts = append.drafts
+    if known is not None and drafts:
+        return Appended(known.first, known.last, repeated=known.first_event != drafts[0].event_id)
+    if append.condition and (index in state.unmet or _broken(append.condition, placed)):
         return VersionConflict("an event that the append condition rules out has been recorded")
-    versions = _versions(append.events, state.versions)
-    if isinstance(versions, VersionConflict):
-        return versions
-    first = state.position + len(staged) + 1
-    if not append.events:
-        return Appended(first, first - 1)
-    staged.extend(_record(append, versions, first, state.recorded_at))
-    state.versions.update(
-        (event.stream, version) for event, version in zip(append.events, versions, strict=True)
-    )
-    last = first + len(versions) - 1
-    state.commands[command] = KnownCommand(first, last, append.event_ids[0])
+    last = state.position + len(placed)
+    first = last + 1
+    if not drafts:
+        return Appended(first, last)
+    versions = state.versions
+    moved: dict[UUID, int] = {}
+    events = []
+    for last, draft in enumerate(drafts, first):
+        event = draft.event
+        stream = event.stream
+        version = (moved.get(stream) or versions[stream]) + 1
+        if event.version is not None and event.version != version:
+            return VersionConflict(f"version {event.version} does not follow in stream {stream}")
+        moved[stream] = version
+        events.append(Placed(last, version, draft))
+    versions.update(moved)
+    placed.extend(events)
+    state.commands[append.command_id] = KnownCommand(first, last, drafts[0].event_id)
     return Appended(first, last)
 
 
-def _versions(events: Sequence[NewEvent], current: dict[UUID, int]) -> list[int] | VersionConflict:
-    """The stream version that each event gets."""
-    moved: dict[UUID, int] = {}
-    versions = []
-    for event in events:
-        stream = event.stream
-        following = moved.get(stream, current[stream]) + 1
-        if event.version is not None and event.version != following:
-            return VersionConflict(
-                f"stream {stream} is at version {following - 1}, so version {event.version} cannot follow"
-            )
-        moved[stream] = following
-        versions.append(following)
-    return versions
-
-
-def _record(
-    append: Append, versions: Iterable[int], first: int, recorded_at: datetime
-) -> Iterable[RecordedEvent]:
-    context = append.context
-    for position, (event, event_id, version) in enumerate(
-        zip(append.events, append.event_ids, versions, strict=True), first
-    ):
-        yield RecordedEvent(
-            position,
-            event_id,
-            event.stream,
-            version,
-            event.type,
-            event.schema_version,
-            recorded_at,
-            context.actor,
-            context.on_behalf_of,
-            context.command_id,
-            context.correlation_id,
-            context.causation_id,
-            event.process,
-            event.tags,
-            event.payload,
-            event.attachment,
-        )
-
-
-def breaks(condition: AppendCondition) -> Callable[[Any], bool]:
-    """Tells whether a recorded event is one that the condition rules out."""
+def _broken(condition: AppendCondition, placed: Sequence[Placed]) -> bool:
+    """Whether an event accepted earlier in the batch is one that the condition rules out."""
     types, tags = frozenset(condition.types), frozenset(condition.tags)
-
-    def rules_out(event: RecordedEvent) -> bool:
-        return (
-            event.position > condition.after
-            and (not types or event.type in types)
-            and tags.issubset(event.tags)
-        )
-
-    return rules_out
+    return any(
+        position > condition.after
+        and (not types or draft.event.type in types)
+        and tags.issubset(draft.event.tags)
+        for position, _, draft in placed
+    )

@@ -31,35 +31,63 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
+from uuid import UUID
 
 from app.eventlog.merkle import leaf_hash
-from domain.ports import RecordedEvent
+from domain.ports import Context, NewEvent, RecordedEvent
 
 LAYOUT = "interlink-event/1"
 SALT_SIZE = 32
 
 
+class Leaf:
+    """The leaf of an event whose position, version and time are not known yet.
+
+    All but those three is put together beforehand, so that little is left to do where it matters:
+    under the log's lock. `event` and `context` may both be one RecordedEvent.
+    """
+
+    __slots__ = ("_after", "_before", "_between", "commitment")
+
+    def __init__(
+        self, event_id: UUID, event: NewEvent | RecordedEvent, context: Context | RecordedEvent, salt: bytes
+    ) -> None:
+        self._before = f"{event_id}\n{event.stream}\n"
+        self._between = f"{event.type}\n{event.schema_version}\n"
+        self._after = (
+            f"{context.actor or ''}\n{context.on_behalf_of or ''}\n{context.command_id}\n"
+            f"{context.correlation_id or ''}\n{context.causation_id or ''}\n{event.process or ''}\n"
+        )
+        for tag in event.tags:
+            self._after += f"{tag}\n"
+        self.commitment = commitment(salt, event.payload)
+
+    def header(self, position: int, version: int, recorded_at: datetime) -> bytes:
+        """The exact bytes that stand for everything about the event but its payload."""
+        return (
+            f"{LAYOUT}\n{position}\n{self._before}{version}\n"
+            f"{self._between}{_rfc3339(recorded_at)}\n{self._after}"
+        ).encode()
+
+    def hash(self, position: int, version: int, recorded_at: datetime) -> bytes:
+        """The leaf hash, 32 bytes."""
+        return leaf_hash(self.header(position, version, recorded_at) + self.commitment)
+
+
 def header(event: RecordedEvent) -> bytes:
-    """The exact bytes that stand for everything about an event but its payload."""
-    lines = (
-        f"{LAYOUT}\n{event.position}\n{event.event_id}\n{event.stream}\n{event.version}\n"
-        f"{event.type}\n{event.schema_version}\n{_rfc3339(event.recorded_at)}\n"
-        f"{event.actor or ''}\n{event.on_behalf_of or ''}\n{event.command_id}\n"
-        f"{event.correlation_id or ''}\n{event.causation_id or ''}\n{event.process or ''}\n"
-    )
-    for tag in event.tags:
-        lines += f"{tag}\n"
-    return lines.encode()
+    """The header of an event in the log."""
+    return Leaf(event.event_id, event, event, b"").header(event.position, event.version, event.recorded_at)
+
+
+def leaf(event: RecordedEvent, salt: bytes) -> bytes:
+    """The leaf hash of an event in the log, 32 bytes."""
+    found = Leaf(event.event_id, event, event, salt)
+    return found.hash(event.position, event.version, event.recorded_at)
 
 
 def commitment(salt: bytes, payload: bytes) -> bytes:
     """What binds an event to its payload without telling it, 32 bytes."""
     return sha256(salt + payload).digest()
-
-
-def leaf(event: RecordedEvent, salt: bytes) -> bytes:
-    """The event's leaf hash, 32 bytes."""
-    return leaf_hash(header(event) + commitment(salt, event.payload))
 
 
 @lru_cache(maxsize=64)

@@ -12,8 +12,8 @@ from app.eventlog import reading
 from app.eventlog.announcements import HEAD, Announcements
 from app.eventlog.committer import Committer
 from app.eventlog.decision import Append
+from app.eventlog.draft import drafts
 from app.eventlog.failures import unavailable_when_away
-from app.eventlog.identifiers import uuid7
 from domain.errors import Unavailable
 from domain.ports import Alongside, AppendCondition, Appended, Context, EventFilter, NewEvent, RecordedEvent
 
@@ -77,9 +77,16 @@ class PostgresEventLog:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Appended] = loop.create_future()
         self._committer.submit(
-            Append(events, uuid7(len(events)), context, condition, alongside, answer, loop.time())
+            Append(drafts(events, context), context.command_id, condition, alongside, answer, loop.time())
         )
         return await answer
+
+    async def result_of(self, command_id: UUID) -> Appended | None:
+        """What the append of this command id answered, if it stored anything; raises Unavailable."""
+        with unavailable_when_away():
+            row = await self._pool.fetchrow(reading.RESULT_OF, command_id)
+        assert row is not None
+        return None if row["first"] is None else Appended(row["first"], row["last"], repeated=True)
 
     async def head(self) -> int:
         """The last committed position; raises Unavailable."""

@@ -17,6 +17,8 @@ FROM events
 
 STREAM = f"{EVENT} WHERE stream = $1 AND stream_version > $2 ORDER BY stream_version LIMIT $3"
 
+RESULT_OF = "SELECT min(position) AS first, max(position) AS last FROM events WHERE command_id = $1"
+
 # Times do not decrease and positions have no gaps: bisection needs no index on recorded_at.
 POSITION_AT = """
 WITH RECURSIVE bisection (low, high) AS (

@@ -7,7 +7,6 @@ which sees all that the lock's last holder committed.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,10 +15,9 @@ from typing import Any, TypeAlias
 from asyncpg import Record
 from asyncpg.pool import PoolConnectionProxy
 
-from app.eventlog.decision import Append, KnownCommand, Outcome, State, decide
-from app.eventlog.leaf import SALT_SIZE, leaf
+from app.eventlog.decision import Append, KnownCommand, Outcome, State, decide, least_versions
+from app.eventlog.draft import COLUMNS
 from app.eventlog.merkle import Frontier
-from domain.ports import RecordedEvent
 
 PoolConnection: TypeAlias = "PoolConnectionProxy[Record]"
 Clock: TypeAlias = Callable[[], datetime]
@@ -35,9 +33,11 @@ LOCK_HEAD = "SELECT FROM log_head FOR UPDATE"
 LOOK = """
 SELECT position, recorded_at, frontier,
     ARRAY(
-        SELECT coalesce(
-            (SELECT stream_version FROM events WHERE stream = key ORDER BY stream_version DESC LIMIT 1), 0)
-        FROM unnest($1::uuid[]) WITH ORDINALITY AS streams (key, place) ORDER BY place
+        SELECT coalesce((
+            SELECT stream_version FROM events WHERE stream = key AND stream_version >= lowest
+            ORDER BY stream_version DESC LIMIT 1
+        ), -sign(lowest)::int)
+        FROM unnest($1::uuid[], $3::int[]) WITH ORDINALITY AS streams (key, lowest, place) ORDER BY place
     ) AS versions,
     ARRAY(
         SELECT key FROM unnest($2::uuid[]) AS commands (key)
@@ -63,31 +63,20 @@ SELECT EXISTS (
 )
 """
 
+_NAMES = ", ".join(COLUMNS)
+_VALUES = _NAMES.replace("tags", "string_to_array(tags, chr(10))")
+_ARRAYS = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(COLUMNS.values(), 3))
+
+INSERT = f"""
+INSERT INTO events (position, recorded_at, {_NAMES})
+SELECT $1::bigint + place, $2::timestamptz, {_VALUES}
+FROM unnest({_ARRAYS}) WITH ORDINALITY AS drafts ({_NAMES}, place)
+"""
+
 MOVE_HEAD = """
 UPDATE log_head SET position = {position}, recorded_at = '{recorded_at}', frontier = '\\x{frontier}';
 NOTIFY {channel}, '{position}'
 """
-
-COLUMNS = (
-    "position",
-    "event_id",
-    "stream",
-    "stream_version",
-    "type",
-    "schema_version",
-    "recorded_at",
-    "actor",
-    "on_behalf_of",
-    "command_id",
-    "correlation_id",
-    "causation_id",
-    "process",
-    "tags",
-    "payload",
-    "attachment",
-    "salt",
-    "leaf_hash",
-)
 
 
 class AlongsideFailed(Exception):
@@ -161,42 +150,34 @@ async def _insert(
     connection: PoolConnection, appends: Sequence[Append], clock: Clock
 ) -> tuple[Stored, str | None]:
     """Look, decide and insert under the lock; the statements that move the head, if it must move."""
-    state, frontier = await _look(connection, appends, clock)
+    least = least_versions(appends)
+    commands = [append.command_id for append in appends if append.drafts]
+    row = await connection.fetchrow(LOOK, list(least), commands, list(least.values()))
+    assert row is not None
+    state = State(position=row["position"], versions=dict(zip(least, row["versions"], strict=True)))
+    if row["commands"]:
+        for command, *known in await connection.fetch(KNOWN_COMMANDS, row["commands"]):
+            state.commands[command] = KnownCommand(*known)
+    state.unmet = await _unmet(connection, appends, state.position)
     _doubt(appends, False)  # whoever held our earlier commit has let go of the head: we see what it left
-    decision = decide(appends, state)
-    events = decision.events
-    if not events:
-        return Stored(decision.outcomes, state.position), None
-    head = state.position + len(events)
-    await connection.copy_records_to_table("events", records=_rows(events, frontier), columns=COLUMNS)
+    outcomes, placed = decide(appends, state)
+    if not placed:
+        return Stored(outcomes, state.position), None
+    recorded_at = max(row["recorded_at"], clock())
+    frontier = Frontier.from_bytes(state.position, row["frontier"])
+    rows = []
+    for position, version, draft in placed:
+        leaf, values = draft.place(position, version, recorded_at)
+        frontier.append(leaf)
+        rows.append(values)
+    await connection.execute(INSERT, state.position, recorded_at, *zip(*rows, strict=True))
     move_head = MOVE_HEAD.format(
-        position=head,
-        recorded_at=state.recorded_at.isoformat(),
+        position=frontier.size,
+        recorded_at=recorded_at.isoformat(),
         frontier=bytes(frontier).hex(),
         channel=CHANNEL,
     )
-    return Stored(decision.outcomes, head), move_head
-
-
-async def _look(
-    connection: PoolConnection, appends: Sequence[Append], clock: Clock
-) -> tuple[State, Frontier]:
-    streams = list({event.stream for append in appends for event in append.events})
-    commands = [append.context.command_id for append in appends if append.events]
-    row = await connection.fetchrow(LOOK, streams, commands)
-    assert row is not None
-    state = State(
-        position=row["position"],
-        recorded_at=max(row["recorded_at"], clock()),
-        versions=dict(zip(streams, row["versions"], strict=True)),
-    )
-    if row["commands"]:
-        for known in await connection.fetch(KNOWN_COMMANDS, row["commands"]):
-            state.commands[known["command_id"]] = KnownCommand(
-                known["first"], known["last"], known["first_event"]
-            )
-    state.unmet = await _unmet(connection, appends, state.position)
-    return state, Frontier.from_bytes(state.position, row["frontier"])
+    return Stored(outcomes, frontier.size), move_head
 
 
 async def _unmet(connection: PoolConnection, appends: Sequence[Append], head: int) -> frozenset[int]:
@@ -216,36 +197,3 @@ async def _unmet(connection: PoolConnection, appends: Sequence[Append], head: in
         if broken:
             unmet.add(index)
     return frozenset(unmet)
-
-
-def _rows(events: Sequence[RecordedEvent], frontier: Frontier) -> list[tuple[object, ...]]:
-    """The table rows of new events; their leaves are added to the frontier."""
-    noise = os.urandom(SALT_SIZE * len(events))
-    rows = []
-    for index, event in enumerate(events):
-        salt = noise[index * SALT_SIZE : (index + 1) * SALT_SIZE]
-        hashed = leaf(event, salt)
-        frontier.append(hashed)
-        rows.append((*_values(event), salt, hashed))
-    return rows
-
-
-def _values(event: RecordedEvent) -> tuple[object, ...]:
-    return (
-        event.position,
-        event.event_id,
-        event.stream,
-        event.version,
-        event.type,
-        event.schema_version,
-        event.recorded_at,
-        event.actor,
-        event.on_behalf_of,
-        event.command_id,
-        event.correlation_id,
-        event.causation_id,
-        event.process,
-        event.tags,
-        event.payload,
-        event.attachment,
-    )
