@@ -15,6 +15,7 @@ import pytest
 from app.database.embedded import EmbeddedPostgres
 from app.database.migrate import migrate
 from app.database.postgres import Pool, connect_pool
+from tests.nodejs import Node
 
 
 def database_url(server: str, database: str) -> str:
@@ -62,3 +63,9 @@ async def pool(database: str) -> AsyncIterator[Pool]:
     pool = await connect_pool(database)
     yield pool
     await pool.close()
+
+
+@pytest.fixture(scope="session")
+def node() -> Node:
+    """Node.js with the foreign Yjs clients installed."""
+    return Node()

@@ -1,0 +1,94 @@
+"""Real editing histories, typed through real clients, read back in every way there is."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from realtime import crdt
+from tests.data import trace
+from tests.nodejs import Node
+from tests.serving import ServerProcess, served
+from tests.workspace import Workspace, workspace
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server that lets one connection type as fast as a script can."""
+    quick = {"LIVE_UPDATES_PER_SECOND": "1000000", "LIVE_UPDATE_BYTES_PER_SECOND": "1000000000"}
+    with served(tmp_path_factory.mktemp("data"), **quick) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("name", "authors"), [("friendsforever.json.gz", 2), ("automerge-paper.json.gz", 1)], ids=["two", "paper"]
+)
+def test_a_trace_ends_in_its_own_end_text_everywhere(
+    server: ServerProcess, node: Node, name: str, authors: int
+) -> None:
+    path = trace(name)
+    expected: str = json.loads(gzip.decompress(path.read_bytes()))["endContent"]
+    digest = hashlib.sha256(expected.encode()).hexdigest()
+    work = workspace(server, authors)
+
+    typed = json.loads(node.run("type_trace.mjs", work.live, work.document, str(path), *work.tickets))
+    print(f"{name}: {typed}")
+    assert typed["texts"] == [digest] * authors, "every client"
+
+    assert work.content() == expected, "the server"
+    server.stop()
+    server.start()
+    updates = _bursts(work)
+    assert work.content() == expected, "the server after a restart"
+    assert crdt.text_of(_merged(updates), "text") == expected, "the log alone"
+    assert _read_by_yjs(node, updates) == expected, "Yjs"
+    if sys.version_info < (3, 13):
+        assert _read_by_ypy(updates) == expected, "y-py"
+
+
+def _bursts(work: Workspace) -> list[bytes]:
+    """The updates of every burst, from the event stream: the server sealed them when it stopped."""
+    updates: list[bytes] = []
+    after = 0
+    while True:
+        query = {"stream": work.document, "type": "document.edited", "after": after, "limit": 500}
+        answer = work.authors[0].get(
+            "/api/v1/events", params=query, headers={"Accept": "application/x-ndjson"}
+        )
+        lines = answer.text.splitlines()
+        if not lines:
+            return updates
+        for line in lines:
+            event = json.loads(line)
+            updates.append(base64.b64decode(event["data"]["update"]["base64"]))
+            after = int(event["sequence"])
+
+
+def _merged(updates: list[bytes]) -> bytes:
+    replica = crdt.Replica()
+    for update in updates:
+        replica.apply(update)
+    return replica.state()
+
+
+def _read_by_yjs(node: Node, updates: list[bytes]) -> str:
+    lines = "\n".join(base64.b64encode(update).decode() for update in updates)
+    return node.run("read_updates.mjs", stdin=lines)
+
+
+def _read_by_ypy(updates: list[bytes]) -> str:
+    import y_py
+
+    document = y_py.YDoc(skip_gc=True)
+    text = document.get_text("content")
+    for update in updates:
+        y_py.apply_update(document, update)
+    return str(text)
