@@ -1,0 +1,19 @@
+"""The outside contract over HTTP: /api/v1, /auth, event schemas, and the description of it all."""
+
+from __future__ import annotations
+
+from starlette.routing import BaseRoute
+
+from app.api import assets, documents, events, me, nodes, permissions, processes, sign_in, tokens
+
+routes: list[BaseRoute] = [
+    *sign_in.routes,
+    *me.routes,
+    *tokens.routes,
+    *processes.routes,
+    *permissions.routes,
+    *nodes.routes,
+    *assets.routes,
+    *documents.routes,
+    *events.routes,
+]
