@@ -1,0 +1,1 @@
+"""Where live documents are kept."""

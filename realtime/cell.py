@@ -1,0 +1,151 @@
+"""A room with its shell on one node: carries out the room's effects on sessions, journal and bus."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from realtime import protocol
+from realtime.crdt import EngineError
+from realtime.journal import Journal
+from realtime.limits import Limits
+from realtime.member import Member
+from realtime.ports import Bus
+from realtime.protocol import Close, Message
+from realtime.room import CatchUp, Disconnect, Effect, Publish, Rebuild, Room, Send
+from realtime.room import Journal as ToJournal
+from realtime.session import Session
+
+logger = logging.getLogger(__name__)
+
+
+class Cell:
+    """Lives as long as the room is open here. `retired`: its replica is not trusted, nobody may enter."""
+
+    def __init__(
+        self,
+        room: Room,
+        journal: Journal,
+        bus: Bus | None,
+        limits: Limits,
+        *,
+        catch_up: Callable[[UUID], None],
+    ) -> None:
+        self.room = room
+        self.retired = False
+        self.sealing = False
+        self.empty_since: float | None = None
+        self._journal = journal
+        self._bus = bus
+        self._limits = limits
+        self._catch_up = catch_up
+        self._loop = asyncio.get_running_loop()
+        self._flush_at: asyncio.TimerHandle | None = None
+
+    # --- what sessions and the journal call
+
+    def enter(self, member: Member, now: float) -> None:
+        """A connection opened."""
+        self.empty_since = None
+        self._perform(self.room.join(member, now))
+
+    def leave(self, member: Member, now: float) -> None:
+        """A connection is gone."""
+        self._perform(self.room.leave(member, now))
+        if not self.room.members:
+            self.empty_since = now
+
+    def receive(self, session: Session, message: Message, now: float, at: datetime) -> None:
+        """A connection said something."""
+        self._perform(self.room.receive(session.member, message, now, at))
+
+    def committed(self, rows: Sequence[int | None]) -> None:
+        """The room's oldest entries are durable."""
+        if not self.retired:
+            self._perform(self.room.committed(rows))
+
+    def remote(self, frame: bytes) -> None:
+        """Another node published something."""
+        if not self.retired:
+            self._perform(self.room.remote(frame, self._loop.time()))
+
+    def tick(self, now: float) -> None:
+        """Time passed."""
+        self._perform(self.room.tick(now))
+
+    def set_rights(self, person: UUID, may_edit: bool) -> None:
+        """A person may write, or not any more."""
+        self._perform(self.room.set_rights(person, may_edit, self._loop.time()))
+
+    def remote_updates(self, updates: Sequence[bytes]) -> None:
+        """Committed updates, read from the store."""
+        for update in updates:
+            if self.retired:
+                return
+            effects = self.room.remote_update(update)
+            self._perform([effect for effect in effects if not isinstance(effect, CatchUp)])
+
+    # --- where a session that fell behind catches up
+
+    @property
+    def version(self) -> int:
+        """Counts the changes of the document."""
+        return self.room.version
+
+    def state_vector(self) -> bytes:
+        """What the document has now."""
+        return self.room.state_vector()
+
+    def catch_up(self, member: Member, state_vector: bytes) -> list[bytes]:
+        """Frames that bring a reader from a state vector to now, presence included."""
+        try:
+            frames = self.room.since(state_vector)
+        except EngineError:
+            self.retire("the engine failed")
+            return []
+        frames += self.room.presence_for(member)
+        if member.may_edit:
+            frames.append(protocol.step1(self.room.state_vector()))
+        return frames
+
+    # --- effects
+
+    def retire(self, reason: str) -> None:
+        """Let everybody come back to a room that is loaded again."""
+        logger.warning("document %s is loaded again: %s", self.room.document, reason)
+        self.retired = True
+        self.disconnect(Close.SHUTTING_DOWN, "the document is loaded again")
+
+    def disconnect(self, code: int, reason: str) -> None:
+        """End all connections."""
+        for member in self.room.members:
+            member.session.close(code, reason)
+
+    def _perform(self, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            if type(effect) is Send:
+                frame = effect.frame
+                for member in effect.to:
+                    member.session.deliver(frame)
+            elif type(effect) is ToJournal:
+                self._journal.put(effect.entry, self.committed)
+            elif type(effect) is Publish:
+                if self._bus is not None:
+                    self._bus.publish(self.room.document, effect.frame)
+            elif type(effect) is Disconnect:
+                effect.member.session.close(effect.code, effect.reason)
+            elif type(effect) is Rebuild:
+                self.retire(effect.reason)
+                return
+            elif type(effect) is CatchUp:
+                self._catch_up(self.room.document)
+        if self._flush_at is None and self.room.restless:
+            self._flush_at = self._loop.call_later(self._limits.awareness_interval, self._flush)
+
+    def _flush(self) -> None:
+        self._flush_at = None
+        if not self.retired:
+            self._perform(self.room.flush(self._loop.time()))

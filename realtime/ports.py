@@ -1,0 +1,175 @@
+"""What live documents need from outside: sockets, a durable store, and (with several nodes) a bus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Who may enter a document, as found at the door. `name` and `colour` are shown to others."""
+
+    document: UUID
+    person: UUID
+    session: UUID
+    name: str
+    colour: str
+    may_edit: bool
+    format: str
+
+
+class SocketClosed(Exception):
+    """The other side is gone."""
+
+
+class Socket(Protocol):
+    """One accepted websocket that carries binary messages."""
+
+    async def receive(self) -> bytes:
+        """The next message; raises SocketClosed."""
+        ...
+
+    def send_now(self, data: bytes) -> bool:
+        """Hand a message over if that needs no waiting; False: use `send`. Never raises."""
+        ...
+
+    async def send(self, data: bytes) -> None:
+        """Send when the reader has room again; raises SocketClosed."""
+        ...
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close with a code; never raises."""
+        ...
+
+
+@dataclass(slots=True)
+class Entry:
+    """One accepted update on its way into the journal.
+
+    `claims` are client ids that nobody owned in this document until now.
+    """
+
+    document: UUID
+    person: UUID
+    session: UUID
+    received_at: datetime
+    update: bytes
+    inserted: int
+    deleted: int
+    claims: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A journal row: a committed update that is not sealed yet."""
+
+    id: int
+    person: UUID
+    received_at: datetime
+    update: bytes
+    inserted: int
+    deleted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """What one person did in a row, as it is to stand in the log; `rows` are the journal rows it replaces."""
+
+    person: UUID
+    began: datetime
+    ended: datetime
+    edits: int
+    inserted: int
+    deleted: int
+    update: bytes
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Everything committed of a document: a state, what was sealed after it, what is not sealed yet.
+
+    `through` is the log position up to which `snapshot` holds everything (0: there is none), `head`
+    that of the last burst. Parts may overlap: applying an update twice changes nothing.
+    """
+
+    snapshot: bytes | None
+    through: int
+    head: int
+    bursts: Sequence[bytes]
+    rows: Sequence[Row]
+    clients: Mapping[int, UUID]
+
+
+class Moved(Exception):
+    """Journal rows to be sealed are not there any more: another process sealed them."""
+
+
+class Rejected(Exception):
+    """The store can't hold these entries, now or ever; nothing was stored."""
+
+
+class DocumentStore(Protocol):
+    """Keeps what people write. Any exception other than those named means: not now, try again."""
+
+    async def load(self, document: UUID) -> Stored:
+        """Everything committed of a document; an unknown one is empty."""
+        ...
+
+    async def append(self, origin: UUID, sequence: int, entries: Sequence[Entry]) -> Sequence[int | None]:
+        """Commit entries durably, all or none; returns their row ids, ascending.
+
+        None stands for an entry refused because a client id it claims is another person's.
+        (origin, sequence + i) names entry i: appending the same again stores nothing twice.
+        Raises Rejected.
+        """
+        ...
+
+    def sealing(
+        self, document: UUID, through: Mapping[UUID, int] | None
+    ) -> AbstractAsyncContextManager[Sequence[Row] | None]:
+        """Unsealed rows, ascending, under a lock on the document's sealing; None: another holds it.
+
+        Of each person in `through` those up to the given id; None: all rows of the document.
+        """
+        ...
+
+    async def seal(self, document: UUID, bursts: Sequence[Burst]) -> None:
+        """Turn rows into `document.edited` events, each with its rows' removal in one transaction.
+
+        Repeating it after a lost acknowledgement stores nothing twice. Raises Moved.
+        """
+        ...
+
+    async def save_snapshot(self, document: UUID, through: int, state: bytes) -> None:
+        """Keep `state`, which holds exactly the bursts up to position `through`."""
+        ...
+
+    async def unsealed(self, before: datetime) -> Collection[UUID]:
+        """Documents with rows received before a moment."""
+        ...
+
+    async def close(self) -> None:
+        """Give back what it holds on to."""
+        ...
+
+
+class Bus(Protocol):
+    """Carries committed frames between nodes; may lose, double and reorder them."""
+
+    def publish(self, document: UUID, frame: bytes) -> None:
+        """Tell the other nodes. Never waits, never raises."""
+        ...
+
+    def subscribe(self, document: UUID, deliver: Callable[[bytes], None]) -> None:
+        """Call `deliver` with what other nodes publish about a document; replaces an earlier one."""
+        ...
+
+    def unsubscribe(self, document: UUID) -> None:
+        """Stop calling."""
+        ...

@@ -1,0 +1,407 @@
+"""One live document: every rule of it, as a synchronous state machine.
+
+No socket, clock, database or task inside: it is told what happened and when, and answers with
+effects for the shell to carry out in order. What it sends holds committed updates only.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from realtime import crdt, protocol, wire
+from realtime.awareness import AwarenessStates
+from realtime.bursts import Bursts
+from realtime.crdt import EngineError, Replica
+from realtime.gate import Gate, News, trimmed
+from realtime.limits import Limits
+from realtime.member import Member
+from realtime.metrics import Metrics
+from realtime.parking import Parked, Parking
+from realtime.ports import Entry
+from realtime.protocol import Awareness, Close, Edit, Message, QueryAwareness, Step1
+from realtime.update import EMPTY, Update, walk
+from realtime.wire import Malformed
+
+_NOTHING = b"\x00"  # the state vector of an empty document
+_ASK_AGAIN = 1.0  # seconds between two step1 to one client
+_TAIL = 64 * 1024  # bytes kept beside the cached state before it is made anew
+
+
+@dataclass(slots=True)
+class Send:
+    """Deliver one frame."""
+
+    to: Sequence[Member]
+    frame: bytes
+
+
+@dataclass(slots=True)
+class Journal:
+    """Commit an entry, then call `committed`."""
+
+    entry: Entry
+
+
+@dataclass(slots=True)
+class Publish:
+    """Tell the other nodes."""
+
+    frame: bytes
+
+
+@dataclass(slots=True)
+class Disconnect:
+    """End a connection."""
+
+    member: Member
+    code: Close
+    reason: str
+
+
+@dataclass(slots=True)
+class CatchUp:
+    """Another node's update leans on what is not here: feed everything stored to `remote_update`."""
+
+
+@dataclass(slots=True)
+class Rebuild:
+    """The replica can't be trusted any more: end all connections, drop the room, load it again."""
+
+    reason: str
+
+
+Effect = Send | Journal | Publish | Disconnect | CatchUp | Rebuild
+
+
+@dataclass(slots=True)
+class _InFlight:
+    member: Member
+    entry: Entry
+    leans_on: frozenset[UUID]
+
+
+class Room:
+    """The document with everybody in it. `replica` holds what is committed, and is the room's own now."""
+
+    def __init__(
+        self, document: UUID, replica: Replica, authors: dict[int, UUID], *, limits: Limits, metrics: Metrics
+    ) -> None:
+        self.document = document
+        self.bursts = Bursts(limits)
+        self.version = 0  # counts changes of the replica
+        self._replica = replica
+        self._authors = authors
+        self._limits = limits
+        self._metrics = metrics
+        self._gate = Gate(replica.clocks(), replica.deleted)
+        self._members: dict[Member, None] = {}
+        self._everybody: tuple[Member, ...] = ()
+        self._awareness = AwarenessStates(limits, authors)
+        self._in_flight: deque[_InFlight] = deque()
+        self._parking = Parking(limits, metrics)
+        self._state: bytes | None = None  # cached; `_tail` came after it
+        self._tail: list[bytes] = []
+        self._tail_bytes = 0
+        self._size = len(self.state())
+
+    # --- joining and leaving
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """Everybody connected."""
+        return self._everybody
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing accepted waits for its commit."""
+        return not self._in_flight
+
+    @property
+    def restless(self) -> bool:
+        """Whether presence waits to be sent."""
+        return self._awareness.due != float("inf")
+
+    def join(self, member: Member, now: float) -> list[Effect]:
+        """A connection opened."""
+        self._members[member] = None
+        self._everybody = tuple(self._members)
+        member.heard = now
+        member.beat_at = now + self._limits.heartbeat
+        return [Send((member,), frame) for frame in self.presence_for(member)]
+
+    def leave(self, member: Member, now: float) -> list[Effect]:
+        """A connection is gone; what it wrote stays on its way."""
+        if self._members.pop(member, member) is None:
+            self._everybody = tuple(self._members)
+            self._awareness.leave(member)
+            self._parking.forget(member)
+            if not any(other.person == member.person for other in self._members):
+                self.bursts.left(member.person)
+        return self._flush(now)
+
+    # --- what a connection says
+
+    def receive(self, member: Member, message: Message, now: float, at: datetime) -> list[Effect]:
+        """A connection said something, at `now` (monotonic seconds), `at` (UTC)."""
+        member.heard = now
+        if type(message) is Edit:
+            return self._edit(member, message, now, at)
+        if type(message) is Step1:
+            return self._answer(member, message.state_vector, now)
+        if type(message) is Awareness:
+            refusal = self._awareness.receive(member, message.body, now)
+            if refusal:
+                return [Disconnect(member, refusal.code, refusal.reason)]
+            return self._flush(now)
+        assert type(message) is QueryAwareness
+        return [Send((member,), self._awareness.everybody(member) or protocol.HEARTBEAT)]
+
+    def _edit(self, member: Member, edit: Edit, now: float, at: datetime) -> list[Effect]:
+        if not self._gate.complete(edit.update):
+            if not member.may_edit:
+                return [Disconnect(member, Close.FORBIDDEN, "you may not edit this document")]
+            if self._forged(member, edit.update.inserts):
+                return [Disconnect(member, Close.FORGED, "somebody else's client id")]
+            self._parking.put(Parked(member, edit.data, edit.update, at, now))
+            return self._ask(member, now)
+        effects = self._accept(member, edit.data, edit.update, at)
+        if self._parking and not any(isinstance(effect, Disconnect) for effect in effects):
+            effects += self._unpark()
+        return effects
+
+    def _accept(self, member: Member, data: bytes, update: Update, at: datetime) -> list[Effect]:
+        """Journal the news in a complete update."""
+        news = self._gate.news(update)
+        if news.nothing:
+            return []
+        if not member.may_edit:
+            return [Disconnect(member, Close.FORBIDDEN, "you may not edit this document")]
+        if self._forged(member, news.inserts):
+            return [Disconnect(member, Close.FORGED, "somebody else's client id")]
+        try:
+            data, inserted = self._only_news(data, update, news)
+            crdt.check(data)
+        except (EngineError, Malformed):
+            return [Disconnect(member, Close.MALFORMED, "malformed update")]
+        if self._too_large(len(data)):
+            return [Disconnect(member, Close.TOO_LARGE, "the document is too large")]
+        self._gate.admit(news)
+        claims = tuple(client for client in {span[0] for span in news.inserts} if client not in self._authors)
+        for client in claims:
+            self._authors[client] = member.person
+        deleted = sum(end - start for _, start, end in news.deletes)
+        entry = Entry(self.document, member.person, member.connection, at, data, inserted, deleted, claims)
+        self._in_flight.append(_InFlight(member, entry, self._leans_on(member.person, update, news)))
+        self._metrics.updates += 1
+        self._metrics.update_bytes += len(data)
+        return [Journal(entry)]
+
+    def _only_news(self, data: bytes, update: Update, news: News) -> tuple[bytes, int]:
+        """The update without what is known, and the visible units it adds."""
+        if news.overlap and news.inserts:
+            vector = wire.state_vector(self._gate.clocks)
+            data = crdt.diff_update(data, vector)
+            update = walk(data)
+        elif not news.known_deletes and not news.overlap:
+            return data, update.inserted
+        return trimmed(data, update, news), update.inserted if news.inserts else 0
+
+    def _forged(self, member: Member, inserts: list[tuple[int, int, int]]) -> bool:
+        authors, clocks = self._authors, self._gate.clocks
+        return any(
+            authors.get(client, member.person) != member.person
+            for client, _, end in inserts
+            if end > clocks.get(client, 0)
+        )
+
+    def _leans_on(self, person: UUID, update: Update, news: News) -> frozenset[UUID]:
+        """Whose text the update hangs on, beside its author's own."""
+        if not update.links and not news.deletes:
+            return frozenset()
+        clients = {link[2] for link in update.links} | {span[0] for span in news.deletes}
+        return frozenset(self._authors[c] for c in clients if c in self._authors) - {person}
+
+    def _too_large(self, more: int) -> bool:
+        self._size += more
+        if self._size > self._limits.document_state:
+            self._size = len(self.state()) + sum(len(each.entry.update) for each in self._in_flight) + more
+        if self._size <= self._limits.document_state:
+            return False
+        self._size -= more
+        return True
+
+    def _unpark(self) -> list[Effect]:
+        """Accept what waited for what is there now."""
+        effects: list[Effect] = []
+        while (parked := self._parking.take(self._gate.complete)) is not None:
+            if parked.member in self._members:
+                effects += self._accept(parked.member, parked.data, parked.update, parked.at)
+        return effects
+
+    def _ask(self, member: Member, now: float) -> list[Effect]:
+        if now - member.asked < _ASK_AGAIN:
+            return []
+        member.asked = now
+        return [Send((member,), protocol.step1(self._replica.state_vector()))]
+
+    # --- what a connection lacks
+
+    def _answer(self, member: Member, state_vector: bytes, now: float) -> list[Effect]:
+        try:
+            effects: list[Effect] = [Send((member,), frame) for frame in self.since(state_vector)]
+        except EngineError:
+            return [Disconnect(member, Close.MALFORMED, "malformed state vector")]
+        if member.may_edit and member.asked == float("-inf"):
+            effects += self._ask(member, now)
+        return effects
+
+    def since(self, state_vector: bytes) -> list[bytes]:
+        """The frames, a step2 first, that give everything committed to who has a state vector."""
+        if state_vector != _NOTHING:
+            return [protocol.step2(self._replica.diff(state_vector))]
+        frames = [protocol.step2(self._cached())]
+        if self._tail:
+            self._tail = [crdt.merge(self._tail)]
+            frames.append(protocol.update(self._tail[0]))
+        return frames
+
+    def _cached(self) -> bytes:
+        """A state that is whole together with `_tail`: many newcomers cost one encoding."""
+        if self._state is None:
+            self._state = self._replica.state()
+            self._tail, self._tail_bytes = [], 0
+        return self._state
+
+    def state(self) -> bytes:
+        """Everything committed, as one update."""
+        if self._tail:
+            self._state = None
+        return self._cached()
+
+    def state_vector(self) -> bytes:
+        """What the replica has."""
+        return self._replica.state_vector()
+
+    def presence_for(self, member: Member) -> list[bytes]:
+        """The frame that tells who is here, if anybody."""
+        frame = self._awareness.everybody(member)
+        return [frame] if frame else []
+
+    # --- what was committed
+
+    def committed(self, results: Sequence[int | None]) -> list[Effect]:
+        """The oldest entries on their way are durable, under these row ids (None: refused)."""
+        updates: list[bytes] = []
+        for row in results:
+            done = self._in_flight.popleft()
+            if row is None:
+                return [Rebuild("a client id was claimed by two people at once")]
+            entry = done.entry
+            updates.append(entry.update)
+            self.bursts.add(entry.person, row, entry.received_at, len(entry.update), done.leans_on)
+        frame = self._apply(updates)
+        if isinstance(frame, Rebuild):
+            return [frame]
+        return [Send(self._everybody, frame), Publish(frame)]
+
+    def _apply(self, updates: list[bytes]) -> bytes | Rebuild:
+        """Bring the replica forward; returns the frame that does the same to everybody."""
+        try:
+            merged = updates[0] if len(updates) == 1 else crdt.merge(updates)
+            self._replica.apply(merged)
+        except EngineError:
+            return Rebuild("the engine refused a committed update")
+        self.version += 1
+        if self._state is not None:
+            self._tail.append(merged)
+            self._tail_bytes += len(merged)
+            if self._tail_bytes > max(_TAIL, len(self._state) // 4):
+                self._state, self._tail = None, []
+        return protocol.update(merged)
+
+    # --- other nodes
+
+    def remote(self, frame: bytes, now: float) -> list[Effect]:
+        """A frame that another node published after its commit."""
+        message = protocol.parse(frame, self._limits.document_state)
+        if isinstance(message, Edit):
+            return self.remote_update(message.data, message.update)
+        if isinstance(message, Awareness):
+            try:
+                self._awareness.remote(message.body, self.document, now)
+            except Malformed:
+                return []
+            return self._flush(now, publish=False)
+        return []
+
+    def remote_update(self, data: bytes, update: Update | None = None) -> list[Effect]:
+        """A committed update from elsewhere: the bus, or the store."""
+        update = update or walk(data)
+        if not self._gate.complete(update):
+            return [CatchUp()]
+        news = self._gate.news(update)
+        if news.nothing or data == EMPTY:
+            return []
+        self._gate.admit(news)
+        frame = self._apply([data])
+        if isinstance(frame, Rebuild):
+            return [frame]
+        return [Send(self._everybody, frame), *self._unpark()]
+
+    def learn_authors(self, authors: dict[int, UUID]) -> None:
+        """Whose client ids are, as claimed on other nodes."""
+        self._authors.update(authors)
+
+    # --- time and rights
+
+    def tick(self, now: float) -> list[Effect]:
+        """Do what time asks for: heartbeats, silent peers, presence that expired or waits."""
+        effects: list[Effect] = []
+        limits = self._limits
+        due: list[Member] = []
+        for member in self._everybody:
+            if now - member.heard > limits.dead_after:
+                effects.append(Disconnect(member, Close.HEARTBEAT_LOST, "nothing heard for too long"))
+            elif now >= member.beat_at:
+                member.beat_at = now + limits.heartbeat
+                due.append(member)
+        if due:
+            effects.append(Send(due, protocol.HEARTBEAT))
+            if silent := [member for member in due if now - member.heard >= limits.heartbeat]:
+                effects.append(Send(silent, protocol.QUERY))
+        self._parking.expire(now)
+        self._awareness.expire(now)
+        return effects + self._flush(now)
+
+    def flush(self, now: float) -> list[Effect]:
+        """Send presence that waited to be coalesced."""
+        return self._flush(now)
+
+    def _flush(self, now: float, *, publish: bool = True) -> list[Effect]:
+        effects: list[Effect] = []
+        for flush in self._awareness.flush(now):
+            to = self._everybody
+            if flush.but is not None:
+                to = tuple(member for member in to if member is not flush.but)
+            effects.append(Send(to, flush.frame))
+            if publish:
+                effects.append(Publish(flush.frame))
+        return effects
+
+    def set_rights(self, person: UUID, may_edit: bool, now: float) -> list[Effect]:
+        """A person may write from now on, or may not any more."""
+        effects: list[Effect] = []
+        for member in self._everybody:
+            if member.person != person or member.may_edit == may_edit:
+                continue
+            member.may_edit = may_edit
+            if may_edit:
+                effects += self._ask(member, now)
+            else:
+                self._parking.forget(member)
+                effects.append(Send((member,), protocol.denied("you may not edit this document any more")))
+        return effects
