@@ -17,6 +17,7 @@ from app.data_dir import exclusive, prepare
 from app.database.embedded import EmbeddedPostgresFailed
 from app.database.migrate import SchemaTooNew
 from app.settings import ConfigurationError, Settings, load
+from app.system import System
 from domain.errors import DomainError
 from realtime.limits import Limits
 
@@ -51,7 +52,7 @@ async def serve(settings: Settings, options: argparse.Namespace) -> None:
     listener = server.listen(settings.host, settings.port)
     settings = settings.model_copy(update={"port": listener.getsockname()[1]})
 
-    async def ready(running: server.System) -> None:
+    async def ready(running: System) -> None:
         if options.seed:
             await seed(running)
         print(f"interlink is at {settings.address}  (Ctrl-C ends it)", flush=True)

@@ -5,6 +5,7 @@ Planting twice changes nothing: every command id follows from the thing's place 
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +14,10 @@ from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from app.commands import Done, asset, plan, process
 from app.system import System
+from domain.plan import Kind
 from domain.ports import Context
-from realtime import crdt
-from realtime.ports import Admission
+from realtime import crdt, protocol
+from realtime.ports import Admission, SocketClosed
 
 SCRIPTS = Path(__file__).with_name("demo")
 NAMESPACE = uuid5(NAMESPACE_URL, "urn:interlink:demo")
@@ -85,7 +87,7 @@ class _Planting:
         actor = self._people[key or self._script["people"][0]["key"]]
         return Context(actor=actor, command_id=uuid5(NAMESPACE, f"{self._name}/{self._steps}"))
 
-    async def _node(self, of: UUID, parent: UUID | None, kind: plan.Kind, node: dict[str, Any]) -> Done:
+    async def _node(self, of: UUID, parent: UUID | None, kind: Kind, node: dict[str, Any]) -> Done:
         last = added = await plan.add_node(
             self._system, self._next(), process=of, kind=kind, title=node["title"], parent=parent
         )
@@ -114,7 +116,7 @@ class _Planting:
 
     async def _write(self, document: UUID, author: UUID, blocks: list[list[Any]]) -> None:
         """Type the text as its author would, into a document that is still empty."""
-        if not crdt.is_empty(await self._system.hub.read(document)):
+        if crdt.text_of(await self._system.hub.read(document), "richtext"):
             return
         profile = await self._system.people.get(author)
         admission = Admission(
@@ -126,4 +128,46 @@ class _Planting:
             may_edit=True,
             format="richtext",
         )
-        await self._system.hub.write(admission, crdt.richtext(blocks))
+        await self._system.hub.serve(_Typist(crdt.compose(_prosemirror(blocks))), admission)
+
+
+class _Typist:
+    """A socket whose other end sends one update and leaves when it is acknowledged."""
+
+    def __init__(self, update: bytes) -> None:
+        self._frames = [protocol.update(update)]
+        self._saved = asyncio.Event()
+
+    async def receive(self) -> bytes:
+        if self._frames:
+            return self._frames.pop()
+        await self._saved.wait()
+        raise SocketClosed
+
+    def send_now(self, data: bytes) -> bool:
+        message = protocol.parse(data, len(data))
+        if isinstance(message, protocol.Edit):
+            self._saved.set()
+        return True
+
+    async def send(self, data: bytes) -> None:
+        self.send_now(data)
+
+    async def close(self, code: int, reason: str) -> None:
+        self._saved.set()
+
+
+def _prosemirror(blocks: list[list[Any]]) -> dict[str, Any]:
+    """The script's short notation as a document of the editor."""
+    return {"type": "doc", "content": [_block(kind, content) for kind, content in blocks]}
+
+
+def _block(kind: str, content: Any) -> dict[str, Any]:
+    if kind == "bullets":
+        items = [{"type": "listItem", "content": [_block("paragraph", item)]} for item in content]
+        return {"type": "bulletList", "content": items}
+    text = [{"type": "text", "text": content}]
+    if kind == "paragraph":
+        return {"type": "paragraph", "content": text}
+    level = {"heading": 1, "subheading": 2}[kind]
+    return {"type": "heading", "attrs": {"level": level}, "content": text}

@@ -6,8 +6,8 @@ import asyncio
 import errno
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 
 import structlog
 import uvicorn
@@ -74,9 +74,10 @@ class Server(uvicorn.Server):
         self._before_shutdown = before_shutdown
         self.answering = asyncio.Event()
 
-    def capture_signals(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
         """Leave signals to whoever runs the event loop."""
-        return nullcontext()
+        yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer requests, and say so."""

@@ -113,6 +113,27 @@ def json_of(state: bytes, format: str) -> Any:
     return {"type": "doc", "content": _nodes(_root(state, pycrdt.XmlFragment))}
 
 
+def compose(json: Any) -> bytes:
+    """A new rich text document from ProseMirror JSON, as one update: the reverse of `json_of`.
+
+    Nodes, their attributes, and plain text; marks are left out. Each call writes under a new client id.
+    """
+    doc: pycrdt.Doc[Any] = pycrdt.Doc()
+    fragment = doc.get(CONTENT, type=pycrdt.XmlFragment)
+    with _translated(), doc.transaction():
+        _put(fragment, json["content"])
+    return doc.get_update()
+
+
+def _put(parent: Any, nodes: Sequence[dict[str, Any]]) -> None:
+    for node in nodes:
+        if node["type"] == "text":
+            parent.children.append(pycrdt.XmlText(node["text"]))
+        else:
+            element = parent.children.append(pycrdt.XmlElement(node["type"], node.get("attrs", {})))
+            _put(element, node.get("content", ()))
+
+
 def _root(state: bytes, kind: type[Any]) -> Any:
     doc: pycrdt.Doc[Any] = pycrdt.Doc()
     with _translated():
@@ -188,6 +209,7 @@ __all__ = [
     "EngineError",
     "Replica",
     "check",
+    "compose",
     "diff_update",
     "json_of",
     "merge",
