@@ -69,6 +69,16 @@ class Authorization:
         held = {node: effective(grants, [person], plan.path(node)) for node in plan.nodes}
         return {node: rights for node, rights in held.items() if rights}
 
+    async def sees_whole(self, person: UUID | None, process: UUID) -> bool:
+        """Whether the person may view the process as a whole, not merely to get to some nodes of it."""
+        if person is None:
+            return False
+        try:
+            grants = (await self._repository.load(Process, process)).grants.values()
+        except NotFound:
+            return False
+        return "view" in effective(grants, [person])
+
     async def require(
         self, person: UUID | None, right: Right, process: UUID, node: UUID | None = None
     ) -> None:
