@@ -61,7 +61,7 @@ INSERT INTO document_snapshots (document_id, through_position, state) VALUES ($1
 ON CONFLICT DO NOTHING
 """
 PRUNE_SNAPSHOTS = "DELETE FROM document_snapshots WHERE document_id = $1 AND through_position < $2"
-TRY_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended('document.sealing:' || $1::text, 0))"
+TRY_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended('document.sealing:' || $1::uuid::text, 0))"
 
 EDITED = Document.Edited.TOPIC
 _PAGE = 500  # events read from the log at once
