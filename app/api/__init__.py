@@ -5,8 +5,9 @@ from __future__ import annotations
 from starlette.routing import BaseRoute
 
 from app.api import assets, documents, events, me, nodes, permissions, processes, sign_in, tokens
+from app.api.description import describing
 
-routes: list[BaseRoute] = [
+_resources: list[BaseRoute] = [
     *sign_in.routes,
     *me.routes,
     *tokens.routes,
@@ -17,3 +18,4 @@ routes: list[BaseRoute] = [
     *documents.routes,
     *events.routes,
 ]
+routes: list[BaseRoute] = [*_resources, *describing(_resources)]

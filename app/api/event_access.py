@@ -1,7 +1,7 @@
 """Which events one reader may see, decided event by event at the moment of reading.
 
-An event of a process is for those who may view the node that it is about, or the process if it is
-about no node; an event of a person is for that person. What `Authorization` answered is kept for a
+An event of a process is for those who may view the node that it is about, or the whole process if
+it is about no node; an event of a person is for that person. What `Authorization` answered is kept for a
 moment, and forgotten at once when the rights in that process change.
 """
 
@@ -47,7 +47,11 @@ class EventAccess:
         known, changes, now = self._known.get((process, node)), self._changes(process), time.monotonic()
         if known is not None and known[1] == changes and now - known[2] < KEPT:
             return known[0]
-        allowed = "view" in await self._system.authorization.rights(self._person, process, node)
+        authorization = self._system.authorization
+        if node is None:
+            allowed = await authorization.sees_whole(self._person, process)
+        else:
+            allowed = "view" in await authorization.rights(self._person, process, node)
         if len(self._known) >= _ENTRIES:
             self._known.clear()
         self._known[process, node] = (allowed, changes, now)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from functools import cache
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 from uuid import UUID
@@ -207,10 +208,15 @@ async def data_schema(call: Call, type: str, version: int) -> Response:
     if version != entry.schema_version:
         raise NotFound("no such version of this event type")
     return JSONResponse(
-        schema(entry, call.system.settings.address),
+        _schema(entry.name, call.system.settings.address),
         headers={"Cache-Control": "public, max-age=3600"},
         media_type="application/schema+json",
     )
+
+
+@cache
+def _schema(type: str, address: str) -> dict[str, Any]:
+    return schema(EVENTS[type], address)
 
 
 routes = routes_of(read, data_schema)

@@ -161,11 +161,12 @@ async def tree(call: Call, process: UUID, query: Whole) -> Items[TreeNode]:
 
 @endpoint("GET", "/api/v1/processes/{process}/activity", scope="read", waits=True, summary="What happened")
 async def happened(call: Call, process: UUID, query: Paging) -> Items[Activity]:
-    """What happened in a process, newest first. A page may hold fewer items than asked for."""
+    """What happened in a process, newest first, as far as you may view it; a page may hold fewer items."""
     await call.system.authorization.require(call.person, "view", process)
     page = await activity.of_process(call.system.pool, process, before=query.cursor, limit=query.limit)
+    whole = await call.system.authorization.sees_whole(call.person, process)
     rights = await call.system.authorization.rights_by_node(call.person, process)
-    rows = [row for row in page.items if row.node is None or "view" in rights.get(row.node, ())]
+    rows = [r for r in page.items if (whole if r.node is None else "view" in rights.get(r.node, ()))]
     return Items(items=await _named(call, rows), next=page.next)
 
 

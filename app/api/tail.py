@@ -83,10 +83,8 @@ class Tail:
         """What came after a position; None if not all of it is kept."""
         if position < self._start:
             return None
-        newer = list(
-            islice(reversed(self._entries), max(0, self.head - position))
-        )  # positions are contiguous
-        return newer[::-1]
+        newer = max(0, self.head - position)  # positions are contiguous
+        return list(islice(reversed(self._entries), newer))[::-1]
 
     def rights_changed(self, process: UUID) -> int:
         """The newest known position at which rights in a process changed; 0 if none did lately."""

@@ -81,6 +81,11 @@ class Endpoint:
     result: Any
     _adapter: TypeAdapter[Any] | None = field(repr=False)
 
+    @property
+    def sends_json(self) -> bool:
+        """Whether what the handler returns is serialised as JSON."""
+        return self._adapter is not None
+
     async def answer(self, request: Request) -> Response:
         """Check, call, and serialise; raises Problem and DomainError."""
         principal: Principal | None = request.state.principal
