@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from uuid import uuid4
 
+import asyncpg
 import pytest
 
 from app.database.postgres import Pool
 from app.eventlog.postgres import PostgresEventLog
 from domain.ports import EventLog
+from tests.conftest import database_url
 from tests.memory_log import MemoryLog
 
 
@@ -22,3 +26,20 @@ async def log(request: pytest.FixtureRequest, pool: Pool) -> AsyncIterator[Event
     await log.start()
     yield log
     await log.stop()
+
+
+@pytest.fixture
+def blank_database(postgres_server: str, template_database: str) -> Iterator[str]:
+    """The URL of a migrated, empty database, for tests that bring an event loop of their own."""
+    name = f"test_{uuid4().hex}"
+    asyncio.run(_run(postgres_server, f"CREATE DATABASE {name} TEMPLATE {template_database}"))
+    yield database_url(postgres_server, name)
+    asyncio.run(_run(postgres_server, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+async def _run(server: str, sql: str) -> None:
+    connection = await asyncpg.connect(server)
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
