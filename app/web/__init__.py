@@ -1,1 +1,1 @@
-"""What people see: templates, styles, TypeScript islands, and the texts in four languages."""
+"""What people see: templates, languages, sentences, the browser bundle. Knows no routes."""

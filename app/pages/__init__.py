@@ -1,0 +1,62 @@
+"""Server-rendered pages. Each works without a script: links, forms, POST and a redirect."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from app.pages import dashboard, document, node, people, plan, process, profile, sign_in
+from app.pages.errors import error_page
+from app.pages.page import Handler, Page, private, public
+from app.pages.static import bundle_files
+
+__all__ = ["error_page", "routes"]
+
+
+async def accessibility(page: Page) -> Response:
+    """How accessible this is, and whom to tell what is not."""
+    return page.render("accessibility.html")
+
+
+def _get(path: str, handler: Handler) -> Route:
+    return Route(path, private(handler), methods=["GET"])
+
+
+def _post(path: str, handler: Handler) -> Route:
+    return Route(path, private(handler), methods=["POST"])
+
+
+_PROCESS = "/processes/{process:uuid}"
+_NODE = _PROCESS + "/nodes/{node:uuid}"
+
+routes: list[BaseRoute] = [
+    Route("/sign-in", public(sign_in.show), methods=["GET"]),
+    Route("/sign-in", public(sign_in.enter), methods=["POST"]),
+    Route("/accessibility", public(accessibility), methods=["GET"]),
+    _post("/sign-out", sign_in.leave),
+    _get("/", dashboard.show),
+    _get("/processes/new", process.new),
+    _post("/processes/new", process.start),
+    _get(_PROCESS, process.overview),
+    _get(_PROCESS + "/edit", process.edit),
+    _post(_PROCESS + "/edit", process.describe),
+    _get(_PROCESS + "/activity", process.show_activity),
+    _get(_PROCESS + "/plan", plan.show),
+    _post(_PROCESS + "/plan", plan.add),
+    _get(_PROCESS + "/people", people.show),
+    _post(_PROCESS + "/people", people.grant),
+    _post(_PROCESS + "/people/{permission:uuid}/revoke", people.revoke),
+    _get(_NODE, node.show),
+    _post(_NODE + "/shift", plan.shift),
+    _post(_NODE + "/assets/{kind}", node.add_asset),
+    _post(_NODE + "/{change}", node.change),
+    _post(_PROCESS + "/assets/{asset:uuid}/{change}", node.change_asset),
+    _get("/documents/{document:uuid}", document.show),
+    _get("/documents/{document:uuid}/history", document.history),
+    _get("/profile", profile.show),
+    _post("/profile", profile.change),
+    _post("/profile/language", profile.change_language),
+    _post("/profile/tokens", profile.create_token),
+    _post("/profile/tokens/{token:uuid}/revoke", profile.revoke_token),
+    Mount("/static", bundle_files(), name="static"),
+]

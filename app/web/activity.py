@@ -1,0 +1,163 @@
+"""What happened, as a sentence in the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from uuid import UUID
+
+from markupsafe import Markup
+
+from app.people import Profile
+from app.web.locale import N_, Locale
+from projections.activity import ActivityRow
+
+Names = Mapping[UUID, Profile]
+
+RIGHTS = {
+    "view": N_("view"),
+    "comment": N_("comment"),
+    "suggest": N_("suggest changes"),
+    "edit": N_("edit"),
+    "delete": N_("remove"),
+    "manage": N_("manage the plan"),
+    "administer": N_("administer"),
+}
+_SOMEBODY = N_("Somebody")
+_UNKNOWN = N_("%(who)s made a change")
+_FIXED = {
+    "process.started": N_("%(who)s started the process “%(process)s”"),
+    "plan.node_described": N_("%(who)s changed the description of “%(node)s”"),
+    "plan.node_renamed": N_("%(who)s renamed “%(before)s” to “%(node)s”"),
+    "plan.node_disabled": N_("%(who)s took “%(node)s” out of the plan"),
+    "plan.node_restored": N_("%(who)s brought “%(node)s” back into the plan"),
+    "asset.renamed": N_("%(who)s renamed “%(before)s” to “%(asset)s”"),
+    "asset.disabled": N_("%(who)s removed “%(asset)s”"),
+    "asset.restored": N_("%(who)s brought “%(asset)s” back"),
+}
+_ADDED = {
+    "phase": N_("%(who)s added the phase “%(node)s”"),
+    "objective": N_("%(who)s added the objective “%(node)s”"),
+    "task": N_("%(who)s added the task “%(node)s”"),
+}
+_STATUS = {
+    "awaiting": N_("%(who)s set “%(node)s” back to awaiting"),
+    "in_progress": N_("%(who)s started work on “%(node)s”"),
+    "finished": N_("%(who)s finished “%(node)s”"),
+}
+_CREATED = {
+    "document": N_("%(who)s created the document “%(asset)s” in “%(node)s”"),
+    "link": N_("%(who)s added the link “%(asset)s” to “%(node)s”"),
+}
+
+
+def persons_in(rows: Iterable[ActivityRow]) -> set[UUID]:
+    """Everyone whose name the rows' sentences need."""
+    found: set[UUID] = set()
+    for row in rows:
+        if row.actor is not None:
+            found.add(row.actor)
+        if row.data.get("grantee_kind") == "person":
+            found.add(UUID(row.data["grantee"]))
+    return found
+
+
+def sentence(row: ActivityRow, names: Names, locale: Locale) -> Markup:
+    """What the row tells, with names in bold and links to what it speaks of."""
+    values = {
+        "who": _name(row.actor, names, locale),
+        "process": _link(f"/processes/{row.process}", row.process_title),
+        "node": _link(f"/processes/{row.process}/nodes/{row.node}", row.node_title or ""),
+        "asset": _asset(row),
+        "before": row.data.get("previous_title") or "",
+    }
+    special = _SPECIAL.get(row.type)
+    if special is not None:
+        return special(row, values, names, locale)
+    return locale.gettext(_FIXED.get(row.type, _UNKNOWN), **values)
+
+
+def _name(person: UUID | None, names: Names, locale: Locale) -> Markup:
+    profile = names.get(person) if person is not None else None
+    return Markup("<strong>{}</strong>").format(profile.name if profile else locale.gettext(_SOMEBODY))
+
+
+def _link(url: str, title: str) -> Markup:
+    return Markup('<a href="{}">{}</a>').format(url, title)
+
+
+def _asset(row: ActivityRow) -> Markup | str:
+    title = row.asset_title or ""
+    if row.document is not None:
+        return _link(f"/documents/{row.document}", title)
+    return _link(f"/processes/{row.process}/nodes/{row.node}", title) if row.node else title
+
+
+Values = dict[str, Markup | str]
+
+
+def _described(row: ActivityRow, values: Values, names: Names, locale: Locale) -> Markup:
+    if row.data.get("previous_title") in (None, row.process_title):
+        return locale.gettext("%(who)s changed the description of the process “%(process)s”", **values)
+    return locale.gettext("%(who)s renamed the process “%(before)s” to “%(process)s”", **values)
+
+
+def _granted(row: ActivityRow, values: Values, names: Names, locale: Locale) -> Markup:
+    values["grantee"] = _grantee(row, names, locale)
+    values["rights"] = locale.join(locale.gettext(RIGHTS[right]) for right in row.data["rights"])
+    if row.node is None:
+        return locale.gettext("%(who)s gave %(grantee)s the right to: %(rights)s", **values)
+    return locale.gettext("%(who)s gave %(grantee)s, in “%(node)s”, the right to: %(rights)s", **values)
+
+
+def _revoked(row: ActivityRow, values: Values, names: Names, locale: Locale) -> Markup:
+    values["grantee"] = _grantee(row, names, locale)
+    if row.node is None:
+        return locale.gettext("%(who)s took rights back from %(grantee)s", **values)
+    return locale.gettext("%(who)s took rights in “%(node)s” back from %(grantee)s", **values)
+
+
+def _grantee(row: ActivityRow, names: Names, locale: Locale) -> Markup:
+    is_person = row.data["grantee_kind"] == "person"
+    return _name(UUID(row.data["grantee"]) if is_person else None, names, locale)
+
+
+def _added(row: ActivityRow, values: Values, names: Names, locale: Locale) -> Markup:
+    return locale.gettext(_ADDED[row.data["kind"]], **values)
+
+
+def _moved(row: ActivityRow, values: Values, names: Names, locale: Locale) -> Markup:
+    if row.data.get("parent_title") is None:
+        return locale.gettext("%(who)s moved “%(node)s” to another place in the plan", **values)
+    values["parent"] = row.data["parent_title"]
+    return locale.gettext("%(who)s moved “%(node)s”, now under “%(parent)s”", **values)
+
+
+def _status(row: ActivityRow, values: Values, names: Names, locale: Locale) -> Markup:
+    return locale.gettext(_STATUS[row.data["status"]], **values)
+
+
+def _created(row: ActivityRow, values: Values, names: Names, locale: Locale) -> Markup:
+    return locale.gettext(_CREATED[row.data["kind"]], **values)
+
+
+def _edited(row: ActivityRow, values: Values, names: Names, locale: Locale) -> Markup:
+    added, removed = row.data["inserted"], row.data["deleted"]
+    values |= {"added": locale.number(added), "removed": locale.number(removed)}
+    return locale.ngettext(
+        "%(who)s edited “%(asset)s”: +%(added)s −%(removed)s character",
+        "%(who)s edited “%(asset)s”: +%(added)s −%(removed)s characters",
+        removed or added,
+        **values,
+    )
+
+
+_SPECIAL: dict[str, Callable[[ActivityRow, Values, Names, Locale], Markup]] = {
+    "process.described": _described,
+    "process.right_granted": _granted,
+    "process.right_revoked": _revoked,
+    "plan.node_added": _added,
+    "plan.node_moved": _moved,
+    "plan.task_status_set": _status,
+    "asset.created": _created,
+    "document.edited": _edited,
+}

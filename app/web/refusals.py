@@ -1,0 +1,43 @@
+"""Why something was refused, in words that tell a reader what to do."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from app.web.locale import N_, Locale
+from domain.errors import DomainError
+
+_OTHER = N_("This could not be done. Check what you entered and try again.")
+MESSAGES = {
+    "title_missing": N_("Enter a title."),
+    "name_missing": N_("Enter a name."),
+    "email_invalid": N_("Enter an e-mail address, such as name@example.org."),
+    "too_long": N_("This text is too long. Shorten it."),
+    "bad_characters": N_("This text holds characters that cannot be stored. Type it anew."),
+    "language_unknown": N_("Choose a language from the list."),
+    "url_invalid": N_("Enter a full address that begins with https:// or http://."),
+    "url_unfit": N_("Enter a full address that begins with https:// or http://."),
+    "kind_unknown": N_("Choose one of the kinds offered."),
+    "format_unknown": N_("Choose one of the kinds offered."),
+    "status_unknown": N_("Choose one of the states offered."),
+    "status_derived": N_("Only a task has a state of its own; this follows from the tasks inside."),
+    "parent_unfit": N_("It does not belong there. Choose another place."),
+    "before_unknown": N_("The plan has changed meanwhile. Look at it again and try once more."),
+    "plan_full": N_("This plan is full. Remove something first, or start another process."),
+    "node_disabled": N_("This part of the plan was taken out. Bring it back first."),
+    "rights_unknown": N_("Choose what the person may do."),
+    "administer_whole": N_("Administrators administer the whole process: choose “The whole process”."),
+    "grantee_unknown": N_("Nobody with this address has signed in here yet. Ask them to sign in once."),
+    "node_unknown": N_("Choose a part of the plan from the list."),
+    "last_administrator": N_("A process keeps at least one administrator. Name another one first."),
+    "scopes_unknown": N_("Choose what the token may be used for."),
+    "expiry_past": N_("Choose a day in the future."),
+    "expiry_invalid": N_("Choose one of the periods offered."),
+    "too_many_tokens": N_("You have too many tokens. Revoke one first."),
+    "version_conflict": N_("Somebody else changed this at the same moment. Try again."),
+}
+
+
+def refusal(error: DomainError, locale: Locale) -> Markup:
+    """What to tell the reader about a refusal."""
+    return locale.gettext(MESSAGES.get(error.code, _OTHER))
