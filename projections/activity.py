@@ -211,9 +211,10 @@ class ActivityRow:
     data: dict[str, Any]
 
 
-_SITTING_COLUMNS = """s.position, s.at, s.process, s.actor, 'document.edited', NULL::uuid, a.asset,
-    jsonb_build_object('began', s.began, 'ended', s.ended, 'bursts', s.bursts, 'edits', s.edits,
-        'inserted', s.inserted, 'deleted', s.deleted)"""
+_UTC = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+_SITTING_COLUMNS = f"""s.position, s.at, s.process, s.actor, 'document.edited', NULL::uuid, a.asset,
+    jsonb_build_object('began', {_UTC.format("s.began")}, 'ended', {_UTC.format("s.ended")},
+        'bursts', s.bursts, 'edits', s.edits, 'inserted', s.inserted, 'deleted', s.deleted)"""
 
 _SHOWN = """
 SELECT t.position, t.at, t.actor, t.type, t.process, t.asset, t.data, a.document,
