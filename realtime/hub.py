@@ -24,8 +24,7 @@ from realtime.session import Session
 
 logger = logging.getLogger(__name__)
 
-_TICK = 0.5  # seconds
-_ORPHANS_EVERY = 60  # ticks
+_ORPHANS_EVERY = 30.0  # seconds
 _STOP = 10.0  # seconds that stopping may take for each of its steps
 
 
@@ -38,13 +37,21 @@ class Refused(Exception):
 
 
 class Hub:
-    """The live documents of one node. `metrics` is read by the exporter."""
+    """The live documents of one node. `metrics` is read by the exporter; time is looked at every `tick` s."""
 
-    def __init__(self, store: DocumentStore, *, limits: Limits = Limits(), bus: Bus | None = None) -> None:  # noqa: B008  frozen
+    def __init__(
+        self,
+        store: DocumentStore,
+        *,
+        limits: Limits = Limits(),  # noqa: B008  it is frozen
+        bus: Bus | None = None,
+        tick: float = 0.5,
+    ) -> None:
         self.metrics = Metrics()
         self._store = store
         self._limits = limits
         self._bus = bus
+        self._tick = tick
         self._journal = Journal(store, self.metrics)
         self._sealer = Sealer(store, limits, self.metrics)
         self._opening: dict[UUID, asyncio.Task[Cell]] = {}
@@ -230,12 +237,12 @@ class Hub:
 
     async def _keep_time(self) -> None:
         loop = asyncio.get_running_loop()
-        ticks = 0
+        orphans_at = loop.time()
         while True:
-            if ticks % _ORPHANS_EVERY == 0:
-                self._spawn(self._seal_orphans())
-            ticks += 1
             now, moment = loop.time(), datetime.now(UTC)
+            if now >= orphans_at:
+                orphans_at = now + _ORPHANS_EVERY
+                self._spawn(self._seal_orphans())
             for document, cell in list(self._cells.items()):
                 if not cell.retired:
                     try:
@@ -243,7 +250,7 @@ class Hub:
                     except Exception:  # one room's failure must not stop the others' time
                         logger.exception("document %s failed", document)
                         cell.retire("its room failed")
-            await asyncio.sleep(_TICK)
+            await asyncio.sleep(self._tick)
 
     def _tend(self, document: UUID, cell: Cell, now: float, moment: datetime) -> None:
         cell.tick(now)

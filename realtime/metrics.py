@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 
-@dataclass(slots=True)
+@dataclass
 class Metrics:
     """Gauges `rooms` and `sessions`; everything else only grows. Times in seconds."""
 

@@ -1,0 +1,232 @@
+"""The hub with real rooms, journal and sessions; the store is in memory, the sockets are pairs in this process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pycrdt
+import pytest
+
+from realtime import protocol
+from realtime.hub import Hub
+from realtime.limits import Limits
+from tests.realtime.memory_store import MemoryStore
+from tests.realtime.peers import Peer, Pipe, admission
+
+QUICK = Limits(seal_idle=0.05, unload_after=0.2, close_timeout=0.2, handshake=2.0)
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+async def hub(store: MemoryStore) -> AsyncIterator[Hub]:
+    hub = Hub(store, limits=QUICK, tick=0.02)
+    await hub.start()
+    yield hub
+    store.failing = False
+    store.let_go()
+    await hub.stop()
+
+
+async def test_two_people_see_each_other(hub: Hub) -> None:
+    document = uuid4()
+    one, two = Peer(hub, admission(document)), Peer(hub, admission(document))
+    await asyncio.gather(one.synced.wait(), two.synced.wait())
+    one.text += "sveiki"
+    await two.until(lambda: str(two.text) == "sveiki")
+    two.text.insert(0, "¡hola! ")
+    await one.until(lambda: str(one.text) == "¡hola! sveiki")
+    assert pycrdt.Doc().get_state() != await hub.read(document)
+    late = Peer(hub, admission(document))
+    await late.until(lambda: str(late.text) == "¡hola! sveiki")
+
+
+async def test_nothing_is_seen_before_it_is_committed(hub: Hub, store: MemoryStore) -> None:
+    document = uuid4()
+    one, two = Peer(hub, admission(document)), Peer(hub, admission(document))
+    await asyncio.gather(one.synced.wait(), two.synced.wait())
+    store.hold()
+    before = len(one.heard)
+    one.text += "secret"
+    await one.until(lambda: store.appends > 0)
+    late = Peer(hub, admission(document))
+    await late.synced.wait()
+    assert (str(two.text), str(late.text)) == ("", ""), "no reader sees it, nor a step2"
+    assert len(one.heard) == before, "its author is not told it is saved"
+    store.let_go()
+    await two.until(lambda: str(two.text) == "secret")
+    await late.until(lambda: str(late.text) == "secret")
+    await one.until(lambda: len(one.heard) > before)
+
+
+@pytest.mark.parametrize("lost_answers", [0, 2])
+async def test_a_failing_store_loses_nothing(hub: Hub, store: MemoryStore, lost_answers: int) -> None:
+    document = uuid4()
+    one, two = Peer(hub, admission(document)), Peer(hub, admission(document))
+    await asyncio.gather(one.synced.wait(), two.synced.wait())
+    store.failing = not lost_answers
+    store.lose_answers = lost_answers
+    one.text += "kept"
+    await one.until(lambda: hub.metrics.commit_failures >= 2)
+    if not lost_answers:
+        assert str(two.text) == ""
+        assert hub.metrics.journal_entries == 1
+    await one.leave()  # every client leaving must not lose it either
+    store.failing = False
+    await two.until(lambda: str(two.text) == "kept")
+    await two.until(lambda: bool(store.sealed[document]))
+    assert [burst.edits for burst in store.sealed[document]] == [1], "nothing doubled"
+    assert hub.metrics.journal_entries == 0
+
+
+async def test_many_join_a_cold_document_together(hub: Hub, store: MemoryStore) -> None:
+    document = uuid4()
+    first = Peer(hub, admission(document))
+    await first.synced.wait()
+    first.text += "x" * 1000
+    await first.until(lambda: len(store.rows[document]) == 1)
+    await first.leave()
+    await first.until(lambda: hub.metrics.rooms == 0)
+    loads = store.loads
+    peers = [Peer(hub, admission(document)) for _ in range(150)]
+    async with asyncio.timeout(10):
+        await asyncio.gather(*(peer.synced.wait() for peer in peers))
+    assert store.loads == loads + 1
+    assert all(len(str(peer.text)) == 1000 for peer in peers)
+
+
+async def test_an_idle_room_is_sealed_and_unloaded(hub: Hub, store: MemoryStore) -> None:
+    document, person = uuid4(), uuid4()
+    one = Peer(hub, admission(document, person))
+    await one.synced.wait()
+    one.text += "first"
+    one.text += " second"
+    await one.leave()
+    await one.until(lambda: hub.metrics.rooms == 0)
+    assert not store.rows[document]
+    assert [(b.person, b.edits, b.inserted) for b in store.sealed[document]] == [(person, 2, 12)]
+    again = Peer(hub, admission(document))
+    await again.until(lambda: str(again.text) == "first second")
+
+
+async def test_a_slow_reader_is_bounded_and_catches_up(store: MemoryStore) -> None:
+    hub = Hub(store, limits=Limits(outbound=20_000))
+    await hub.start()
+    document = uuid4()
+    writer, reader = Peer(hub, admission(document)), Peer(hub, admission(document))
+    await asyncio.gather(writer.synced.wait(), reader.synced.wait())
+    reader.pipe.stalled = True
+    for i in range(100):
+        writer.text += f"{i:04}" * 500
+        await asyncio.sleep(0)
+    await writer.until(lambda: sum(len(row.update) for row in store.rows[document]) > 190_000)
+    (session,) = [s for s in hub._sessions if s.member.session._socket is reader.pipe]
+    assert session._backlog_bytes <= 20_000
+    reader.pipe.stalled = False
+    await reader.until(lambda: str(reader.text) == str(writer.text))
+    assert len(str(reader.text)) == 200_000
+    assert hub.metrics.conflated > 0
+    writer.text.insert(0, "!")
+    await reader.until(lambda: str(reader.text).startswith("!"))
+    await hub.stop()
+
+
+async def test_rights_follow(hub: Hub) -> None:
+    document, person = uuid4(), uuid4()
+    one, two = Peer(hub, admission(document, person)), Peer(hub, admission(document))
+    await asyncio.gather(one.synced.wait(), two.synced.wait())
+    assert set(hub.open()) >= {(document, person)}
+    await hub.rights_changed(document, person, True, False)
+    await one.until(lambda: bool(one.denied))
+    one.text += "no more"
+    await one.until(lambda: one.pipe.closed is not None)
+    assert one.pipe.closed is not None
+    assert one.pipe.closed[0] == 4403
+    three = Peer(hub, admission(document, person, may_edit=False))
+    await three.synced.wait()
+    await hub.rights_changed(document, person, True, True)
+    three.text += "now"
+    await two.until(lambda: str(two.text) == "now")
+    await hub.rights_changed(document, person, False, False)
+    await three.until(lambda: three.pipe.closed == (4403, "you may not see this document any more"))
+    await hub.close_document(document, 4404, "disabled")
+    await two.until(lambda: two.pipe.closed == (4404, "disabled"))
+
+
+async def test_garbage_ends_its_sender_alone(hub: Hub) -> None:
+    document = uuid4()
+    good, bad = Peer(hub, admission(document)), Peer(hub, admission(document))
+    await asyncio.gather(good.synced.wait(), bad.synced.wait())
+    bad.say(b"\x00\x02\x03abc")
+    await bad.task
+    assert bad.pipe.closed == (4400, "malformed message")
+    good.text += "fine"
+    await good.until(lambda: len(good.heard) > 0)
+    assert hub.metrics.refused[4400] == 1
+    assert good.pipe.closed is None
+
+
+async def test_too_fast(store: MemoryStore) -> None:
+    hub = Hub(store, limits=Limits(updates_per_second=1, rate_window=5))
+    await hub.start()
+    one = Peer(hub, admission(uuid4()))
+    for _ in range(6):
+        one.say(protocol.update(b"\x00\x00"))
+    await one.task
+    assert one.pipe.closed == (4529, "too fast")
+    await hub.stop()
+
+
+async def test_stopping_sends_people_away_and_seals(store: MemoryStore) -> None:
+    hub = Hub(store)
+    await hub.start()
+    document = uuid4()
+    one = Peer(hub, admission(document))
+    await one.synced.wait()
+    one.text += "written"
+    await asyncio.sleep(0)
+    await hub.stop()
+    assert one.pipe.closed == (4503, "shutting down")
+    assert not store.rows[document]
+    late = Peer(hub, admission(document))
+    await late.task
+    assert late.pipe.closed == (4503, "shutting down")
+
+
+async def test_a_document_that_cannot_be_loaded_says_come_back(hub: Hub, store: MemoryStore) -> None:
+    document = uuid4()
+    one = Peer(hub, admission(document))
+    await one.synced.wait()
+    one.text += "good"
+    await one.until(lambda: len(store.rows[document]) == 1)
+    await one.leave()
+    await one.until(lambda: hub.metrics.rooms == 0)
+    burst = store.sealed[document][0]
+    store.sealed[document][0] = type(burst)(burst.person, burst.began, burst.ended, 1, 1, 0, b"\x07bad", ())
+    broken = Peer(hub, admission(document))
+    await broken.task
+    assert broken.pipe.closed is not None
+    assert broken.pipe.closed[0] == 4503
+    assert hub.metrics.quarantined == 1
+    store.sealed[document][0] = burst
+    healed = Peer(hub, admission(document))
+    await healed.until(lambda: str(healed.text) == "good")
+
+
+async def test_connections_per_person_are_bounded(store: MemoryStore) -> None:
+    hub = Hub(store, limits=Limits(connections_per_person=1))
+    await hub.start()
+    document, person = uuid4(), uuid4()
+    one = Peer(hub, admission(document, person))
+    await one.synced.wait()
+    pipe = Pipe()
+    await hub.serve(pipe, admission(document, person))
+    assert pipe.closed == (4529, "too many connections")
+    await one.leave()
+    assert not hub.open()
+    await hub.stop()
