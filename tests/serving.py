@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from queue import Empty, Queue
 
@@ -30,6 +30,7 @@ class ServerProcess:
         self._environment = environment
         self._process: subprocess.Popen[str] | None = None
         self.lines: list[str] = []
+        self._clients = ExitStack()
 
     @property
     def url(self) -> str:
@@ -69,9 +70,10 @@ class ServerProcess:
 
     def _listen(self, process: subprocess.Popen[str], said: Queue[str]) -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            self.lines.append(line)
-            said.put(line)
+        with process.stdout as stdout:
+            for line in stdout:
+                self.lines.append(line)
+                said.put(line)
         said.put("")
 
     def kill(self) -> None:
@@ -104,7 +106,15 @@ class ServerProcess:
         answer = httpx.post(f"{self.url}/auth/demo", json={"email": email, "name": name, "language": "en"})
         assert answer.status_code == 200, answer.text
         token = answer.json()["token"]
-        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=60)
+        client = httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=60)
+        return self._clients.enter_context(client)
+
+    def end(self) -> None:
+        """Stop what still runs, its PostgreSQL too, and close the clients."""
+        self._clients.close()
+        if self._process is not None and self._process.poll() is None:
+            self.stop()
+        end_postgres(self.data_dir)
 
 
 @contextmanager
@@ -115,9 +125,7 @@ def served(data_dir: Path, *arguments: str, **environment: str) -> Iterator[Serv
     try:
         yield server
     finally:
-        if server._process is not None and server._process.poll() is None:
-            server.stop()
-        end_postgres(data_dir)
+        server.end()
 
 
 def end_postgres(data_dir: Path) -> None:

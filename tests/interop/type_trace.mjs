@@ -5,6 +5,7 @@
 import crypto from 'node:crypto'
 import fs from 'node:fs'
 import zlib from 'node:zlib'
+import * as decoding from 'lib0/decoding'
 import WebSocket from 'ws'
 import * as Y from 'yjs'
 import { WebsocketProvider } from 'y-websocket'
@@ -25,9 +26,17 @@ const base = 1 + crypto.randomInt(2 ** 30)
 const authors = tokens.map((token, index) => {
   const desk = new Y.Doc(), live = new Y.Doc()
   desk.clientID = base + index
-  const author = { desk, live, text: desk.getText('content'), seen: new Set(), sent: [] }
+  const author = { desk, live, text: desk.getText('content'), seen: new Set(), sent: [], saved: 0 }
   desk.on('update', (update, origin) => { if (origin !== 'seen') { author.sent.push(update); Y.applyUpdate(live, update, 'typed') } })
   author.provider = new WebsocketProvider(url, name, live, { params: { token }, WebSocketPolyfill: WebSocket, disableBc: true })
+  const plain = author.provider.messageHandlers[0]
+  author.provider.messageHandlers[0] = (encoder, decoder, provider, emitSynced, type) => {
+    const copy = decoding.createDecoder(decoder.arr.subarray(decoder.pos))
+    if (decoding.readVarUint(copy) !== 0) { // the server's echo: this much of our own is saved
+      author.saved = Math.max(author.saved, Y.parseUpdateMeta(decoding.readVarUint8Array(copy)).to.get(desk.clientID) ?? 0)
+    }
+    plain(encoder, decoder, provider, emitSynced, type)
+  }
   return author
 })
 await until(() => authors.every(a => a.provider.synced), 'all are synced')
@@ -64,6 +73,7 @@ for (const [index, txn] of txns.entries()) {
     await new Promise(resolve => setImmediate(resolve))
   }
 }
+await until(() => authors.every(a => a.saved >= clockOf(a.desk, a.desk.clientID)), 'all is saved')
 const texts = () => authors.map(a => a.live.getText('content').toString())
 await until(() => texts().every(text => text === trace.endContent), 'every client holds the end text')
 console.log(JSON.stringify({
