@@ -14,6 +14,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from app import api, health, http, live, pages
+from app.live_socket import LiveProtocol
 from app.metrics import RequestMetrics
 from app.settings import ConfigurationError, Settings
 from app.system import System
@@ -59,7 +60,7 @@ class Server(uvicorn.Server):
     def __init__(self, app: Starlette, before_shutdown: Callable[[], Awaitable[None]]) -> None:
         config = uvicorn.Config(
             app,
-            ws="websockets-sansio",
+            ws=LiveProtocol,
             ws_per_message_deflate=False,
             ws_max_size=8 * 1024 * 1024,
             ws_ping_interval=None,  # rooms have a heartbeat of their own

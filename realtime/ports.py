@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from uuid import UUID
 
 
@@ -44,6 +44,18 @@ class Socket(Protocol):
 
     async def close(self, code: int, reason: str) -> None:
         """Close with a code; never raises."""
+        ...
+
+
+@runtime_checkable
+class PushSocket(Socket, Protocol):
+    """A socket that can hand over messages at once, without waking a task for each."""
+
+    def attach(self, offer: Callable[[bytes], bool]) -> None:
+        """Offer each message to this first, in order; one that it declines comes through `receive`.
+
+        Nothing is offered while a declined message waits there.
+        """
         ...
 
 

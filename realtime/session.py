@@ -6,18 +6,22 @@ A reader past its bound gets nothing until it reads again, then one diff from wh
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol
 
 from realtime import protocol
 from realtime.limits import Limits
 from realtime.member import Member
 from realtime.metrics import Metrics
-from realtime.ports import Socket, SocketClosed
+from realtime.ports import PushSocket, Socket, SocketClosed
 from realtime.protocol import Close, Message, Refusal, Step1
 from realtime.wire import read_state_vector, state_vector
+
+logger = logging.getLogger(__name__)
 
 
 class Source(Protocol):
@@ -76,6 +80,7 @@ class Session:
         self._backlog_bytes = 0
         self._base = (0, b"\x00")  # when the backlog began: the version, and its state vector
         self._behind: bytes | None = None  # the reader gets the diff from this state vector instead
+        self._busy = False  # a large frame is being parsed; the next ones come after it
         self._writer: asyncio.Task[None] | None = None
         self._closing: tuple[int, str] | None = None
         self._deadline: asyncio.Timeout | None = None
@@ -88,6 +93,8 @@ class Session:
             async with asyncio.timeout(None) as self._deadline:
                 if self._closing is not None:
                     self._deadline.reschedule(self._loop.time() + self._limits.close_timeout)
+                if isinstance(self._socket, PushSocket):
+                    self._socket.attach(partial(self._offered, receive))
                 while True:
                     frame = await self._socket.receive()
                     if len(frame) > _LARGE:
@@ -103,6 +110,17 @@ class Session:
                 self._writer.cancel()
                 await asyncio.gather(self._writer, return_exceptions=True)
 
+    def _offered(self, receive: Receive, frame: bytes) -> bool:
+        """Take a frame at once, if that is quick."""
+        if self._busy or len(frame) > _LARGE:
+            return False
+        try:
+            self.take(frame, receive)
+        except Exception:  # nobody above but the transport, whom it does not concern
+            logger.exception("a live connection failed")
+            self.close(_FAILED, "internal error")
+        return True
+
     def take(self, frame: bytes, receive: Receive) -> None:
         """One frame came in."""
         now = self._loop.time()
@@ -113,7 +131,9 @@ class Session:
         """The same, without keeping the other connections waiting meanwhile."""
         now = self._loop.time()
         if self._closing is None and self._allowed(frame, now):
+            self._busy = True
             message = await asyncio.to_thread(protocol.parse, frame, self._limits.frame)
+            self._busy = False
             if self._closing is None:
                 self._handle(message, now, receive)
 
@@ -200,6 +220,7 @@ class Session:
         await self._socket.close(code, reason)
 
 
+_FAILED = 1011
 _LARGE = 64 * 1024  # bytes; parsing more takes long enough to be noticed elsewhere
 
 

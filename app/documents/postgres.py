@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -166,8 +166,6 @@ class PostgresDocumentStore:
         }
 
     async def _journal_connection(self) -> Any:
-        if self._connection is not None and self._connection.is_closed():
-            await self._discard(self._connection)
         if self._connection is None:
             self._connection = await self._pool.acquire()
         return self._connection
@@ -175,14 +173,16 @@ class PostgresDocumentStore:
     async def _discard(self, connection: Any) -> None:
         """Part with a connection whose state is unknown."""
         self._connection = None
-        connection.terminate()
-        await self._pool.release(connection)
+        with suppress(asyncpg.InterfaceError):  # the pool has noticed already
+            connection.terminate()
+            await self._pool.release(connection)
 
     async def close(self) -> None:
         """Give the journal's connection back; the next append takes one again."""
-        if self._connection is not None:
-            await self._pool.release(self._connection)
-            self._connection = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(asyncpg.InterfaceError):
+                await self._pool.release(connection)
 
     # --- sealing
 
