@@ -63,7 +63,7 @@ class Somebody:
         headers = {"If-Position-At-Least": str(self.position)}
         if path.startswith("/api/v1/events"):
             headers = {}
-        answer = await self.client.get(path, params=query, headers=headers)
+        answer = await self.client.get(path, params=query or None, headers=headers)
         assert answer.status_code == status, answer.text
         return answer.json()
 
