@@ -234,7 +234,7 @@ async def test_the_store_recovers_from_a_killed_connection(
             try:
                 await store.append(ORIGIN, 1, [entry])
                 break
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except Exception:  # the driver has many words for it; the journal tries again on any
                 await asyncio.sleep(0.05)
     assert await text(store, writer.document) == "ab"
 
