@@ -33,6 +33,7 @@ def application(running: System) -> Starlette:
         exception_handlers=http.exception_handlers,
     )
     app.state.system = running
+    app.state.error_page = pages.error_page
     return app
 
 

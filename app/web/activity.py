@@ -122,7 +122,8 @@ def _grantee(row: ActivityRow, names: Names, locale: Locale) -> Markup:
 
 
 def _added(row: ActivityRow, values: Values, names: Names, locale: Locale) -> Markup:
-    return locale.gettext(_ADDED[row.data["kind"]], **values)
+    message = _ADDED[row.data["kind"]]
+    return locale.gettext(message, **values)
 
 
 def _moved(row: ActivityRow, values: Values, names: Names, locale: Locale) -> Markup:
@@ -133,11 +134,13 @@ def _moved(row: ActivityRow, values: Values, names: Names, locale: Locale) -> Ma
 
 
 def _status(row: ActivityRow, values: Values, names: Names, locale: Locale) -> Markup:
-    return locale.gettext(_STATUS[row.data["status"]], **values)
+    message = _STATUS[row.data["status"]]
+    return locale.gettext(message, **values)
 
 
 def _created(row: ActivityRow, values: Values, names: Names, locale: Locale) -> Markup:
-    return locale.gettext(_CREATED[row.data["kind"]], **values)
+    message = _CREATED[row.data["kind"]]
+    return locale.gettext(message, **values)
 
 
 def _edited(row: ActivityRow, values: Values, names: Names, locale: Locale) -> Markup:
