@@ -6,6 +6,9 @@ from starlette.routing import BaseRoute
 
 from app.api import assets, documents, events, me, nodes, permissions, processes, sign_in, tokens
 from app.api.description import describing
+from app.api.events import close_streams
+
+__all__ = ["close_streams", "routes"]
 
 _resources: list[BaseRoute] = [
     *sign_in.routes,

@@ -26,7 +26,7 @@ HEARTBEAT = 15.0  # seconds
 CHECKPOINT = 1.0  # seconds between checkpoints at least
 SIGNED_IN = 1.0  # seconds for which a sign-in, once checked, is trusted
 _PAGE = 500  # events
-_HEARTBEAT_FRAME = b": heartbeat\n\n"
+_HEARTBEAT_FRAME = b": heartbeat\n"  # no empty line: some clients take that for an event
 
 Recheck = Callable[[], Awaitable[bool]]
 """Whether the credentials that opened the stream are still good."""
@@ -72,7 +72,7 @@ class EventStream:
             return self._mark("caughtup")
         pending = self._position > self._told
         pause = max(0.0, self._told_at + CHECKPOINT - time.monotonic()) if pending else HEARTBEAT
-        if await self._tail.beyond(self._position, pause):
+        if await self._tail.beyond(self._position, pause) or self._tail.closed:
             return b""
         return self._mark("checkpoint") if pending else _HEARTBEAT_FRAME
 

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
@@ -159,12 +160,19 @@ async def _stream(call: Call, query: Wanted) -> Response:
 
 
 def tail_of(call: Call) -> Tail:
-    """The one Tail of this application, at `app.state.event_tail`; close it before shutting down."""
+    """The one Tail of this application, at `app.state.event_tail`, made when it is first needed."""
     state = call.request.app.state
     tail: Tail | None = getattr(state, "event_tail", None)
     if tail is None:
         tail = state.event_tail = Tail(call.system.log, call.system.settings.address)
     return tail
+
+
+async def close_streams(app: Starlette) -> None:
+    """End the streams that this application serves; to be awaited before its server shuts down."""
+    tail: Tail | None = getattr(app.state, "event_tail", None)
+    if tail is not None:
+        await tail.close()
 
 
 def _accepted(request: Request) -> str:

@@ -1,0 +1,224 @@
+"""The event log over HTTP, page by page."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from datetime import datetime
+from typing import Any
+
+import httpx
+from jsonschema import Draft202012Validator
+
+from app.system import System
+from tests.app.api.conftest import SignUp, Somebody
+from tests.app.api.test_documents import burst
+
+EVENTS = "/api/v1/events"
+
+
+async def all_events(who: Somebody, **query: Any) -> list[Any]:
+    found: list[Any] = await who.get(EVENTS, limit=1000, **query)
+    return found
+
+
+async def test_gives_cloud_events(ana: Somebody, visitor: httpx.AsyncClient) -> None:
+    process = await ana.a_process()
+    answer = await ana.client.get(EVENTS)
+    assert answer.headers["content-type"] == "application/cloudevents-batch+json"
+    events = answer.json()
+    assert [event["type"] for event in events] == [
+        "person.registered",
+        "process.started",
+        "process.right_granted",
+        "plan.opened",
+    ]
+    started = events[1]
+    assert started["specversion"] == "1.0"
+    assert started["subject"] == started["process"] == process
+    assert started["source"] == "http://127.0.0.1:8000"
+    assert started["sequence"] == f"{int(started['sequence']):020d}"
+    assert started["actor"] == str(ana.person)
+    assert started["data"] == {"title": "Process", "description": "", "language": "en"}
+    assert datetime.fromisoformat(started["time"]).utcoffset() is not None
+    for event in events:
+        assert all(name.isalnum() and name.islower() for name in event)
+        path = event["dataschema"].removeprefix("http://127.0.0.1:8000")
+        schema = await visitor.get(path)
+        assert schema.headers["content-type"] == "application/schema+json"
+        Draft202012Validator.check_schema(schema.json())
+        Draft202012Validator(schema.json()).validate(event["data"])
+
+
+async def test_carries_the_bytes_of_an_edit(ana: Somebody, system: System) -> None:
+    process = await ana.a_process()
+    _, _, task = await ana.a_task(process)
+    id = (await ana.a_document(task))["document"]
+    position = await burst(system, id, process, ana.person, "Hola")
+    [event] = await all_events(ana, type="document.edited")
+    update = base64.b64decode(event["data"]["update"]["base64"])
+    assert len(update) == event["data"]["update"]["size"]
+    assert b"Hola" in update
+    assert int(event["sequence"]) == position
+
+
+async def test_pages_lose_and_double_nothing(ana: Somebody, bruno: Somebody) -> None:
+    for n in range(4):
+        await ana.a_process(f"Ana {n}")
+        await bruno.a_process(f"Bruno {n}")
+    every = await all_events(ana)
+    assert {event["actor"] for event in every} == {str(ana.person)}
+    for direction, expected in (("forwards", every), ("backwards", every[::-1])):
+        path, seen = f"{EVENTS}?limit=3&direction={direction}", []
+        while True:
+            answer = await ana.client.get(path)
+            seen += answer.json()
+            assert len(answer.json()) <= 3
+            following = answer.links["next"]["url"]
+            if not answer.json():
+                break
+            path = following
+        assert seen == expected
+    positions = [int(event["sequence"]) for event in every]
+    between = await all_events(ana, after=positions[2], before=positions[5])
+    assert [int(event["sequence"]) for event in between] == positions[3:5]
+
+
+async def test_a_page_without_anything_for_me_still_leads_on(
+    ana: Somebody, bruno: Somebody, system: System
+) -> None:
+    for n in range(3):
+        await bruno.a_process(f"Bruno {n}")
+    answer = await ana.client.get(f"{EVENTS}?after=2")
+    assert answer.json() == []
+    assert int(answer.headers["interlink-position"]) == await system.log.head()
+
+
+async def test_filters(ana: Somebody, bruno: Somebody) -> None:
+    first, second = await ana.a_process("First"), await ana.a_process("Second")
+    await ana.let_in(bruno, first, "view", "manage")
+    await bruno.post(f"/api/v1/processes/{first}/nodes", {"kind": "phase", "title": "x"})
+    assert {e["process"] for e in await all_events(ana, process=second)} == {second}
+    assert {e["type"] for e in await all_events(ana, type="plan.*")} == {"plan.opened", "plan.node_added"}
+    two = await all_events(ana, type=["plan.node_added", "process.started"])
+    assert [e["type"] for e in two] == ["process.started", "process.started", "plan.node_added"]
+    assert {e["subject"] for e in await all_events(ana, stream=first)} == {first}
+    assert [e["type"] for e in await all_events(ana, actor=bruno.person)] == ["plan.node_added"]
+    assert await all_events(ana, type="no.such_type") == []
+
+
+async def test_lines(ana: Somebody) -> None:
+    await ana.a_process()
+    answer = await ana.client.get(EVENTS, headers={"Accept": "application/x-ndjson"})
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    assert [json.loads(line) for line in answer.text.splitlines()] == (await ana.client.get(EVENTS)).json()
+
+
+async def test_accept_chooses(ana: Somebody) -> None:
+    for accept, expected in {
+        "*/*": "application/cloudevents-batch+json",
+        "application/json": "application/cloudevents-batch+json",
+        "application/x-ndjson;q=0.9, application/cloudevents-batch+json;q=0.1": "application/x-ndjson",
+        "text/event-stream;q=0, */*;q=0.1": "application/cloudevents-batch+json",
+        "": "application/problem+json",
+        "text/html": "application/problem+json",
+        "text/event-stream;q=x": "application/problem+json",
+    }.items():
+        answer = await ana.client.get(EVENTS, headers={"Accept": accept})
+        assert answer.headers["content-type"] == expected, accept
+        assert answer.status_code == (406 if "problem" in expected else 200)
+
+
+async def test_an_unchanged_page_is_not_sent_again(ana: Somebody) -> None:
+    first = await ana.client.get(EVENTS)
+    again = await ana.client.get(EVENTS, headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    await ana.a_process()
+    later = await ana.client.get(EVENTS, headers={"If-None-Match": first.headers["etag"]})
+    assert later.status_code == 200
+
+
+async def test_others_see_nothing_until_they_may_and_nothing_once_they_may_not(
+    ana: Somebody, bruno: Somebody
+) -> None:
+    process = await ana.a_process()
+    assert await all_events(bruno, process=process) == []
+    permission = (await ana.let_in(bruno, process, "view"))["id"]
+    assert await all_events(bruno, process=process) == await all_events(ana, process=process)
+    await ana.delete(f"/api/v1/permissions/{permission}")
+    assert await all_events(bruno, process=process) == []
+    mine = await all_events(bruno)
+    assert [event["type"] for event in mine] == ["person.registered"]
+    assert mine[0]["subject"] == str(bruno.person)
+
+
+async def test_who_may_view_one_node_gets_its_events_only(
+    ana: Somebody, bruno: Somebody, system: System
+) -> None:
+    process = await ana.a_process()
+    _, _, task = await ana.a_task(process)
+    _, _, other = await ana.a_task(process)
+    seen, hidden = await ana.a_document(task), await ana.a_document(other)
+    for made in (seen, hidden):
+        await burst(system, made["document"], process, ana.person, "secret")
+        await ana.patch(f"/api/v1/assets/{made['id']}", {"title": "Costs"})
+    await ana.let_in(bruno, process, "view", node=task)
+    events = await all_events(bruno, process=process)
+    assert {event["subject"] for event in events if event["type"].startswith(("asset", "document"))} == {
+        seen["id"],
+        seen["document"],
+    }
+    assert {event["data"]["node"] for event in events if event["type"].startswith("plan.")} == {task}
+    assert not [event for event in events if event["type"].startswith("process.")]
+
+
+async def test_waits_for_something_to_happen(ana: Somebody, bruno: Somebody, system: System) -> None:
+    head = await system.log.head()
+    waiting = asyncio.create_task(ana.client.get(f"{EVENTS}?after={head}&wait=20"))
+    await bruno.a_process()  # not for Ana
+    assert not waiting.done()
+    process = await ana.a_process()
+    async with asyncio.timeout(10):
+        answer = await waiting
+    assert answer.json()[0]["subject"] == process
+    head = await system.log.head()
+    none = await ana.client.get(f"{EVENTS}?after={head}&wait=0.05")
+    assert none.json() == []
+    assert none.headers["interlink-position"] == str(head)
+
+
+async def test_refuses_what_makes_no_sense(ana: Somebody, sign_up: SignUp) -> None:
+    for query in (
+        "after=-1",
+        "after=x",
+        "after=99999",
+        "after=9223372036854775808",
+        "before=-1",
+        "limit=0",
+        "limit=1001",
+        "wait=-1",
+        "wait=61",
+        "wait=nan",
+        "wait=inf",
+        "type=%27",
+        "type=" + "a" * 200,
+        "&".join(["type=a.b"] * 51),
+        "stream=x",
+        "process=%00",
+        "direction=sideways",
+        "nothing=such",
+        "after=1&after=2",
+    ):
+        answer = await ana.client.get(f"{EVENTS}?{query}")
+        assert answer.status_code == 422, query
+
+
+async def test_schemas_that_are_not(visitor: httpx.AsyncClient) -> None:
+    for path in ("process.started/2", "process.started/0", "no.such/1", "process.started/x", "x/" + "9" * 50):
+        assert (await visitor.get(f"/schemas/{path}.json")).status_code == 404
+
+
+async def test_strangers_read_nothing(visitor: httpx.AsyncClient) -> None:
+    for accept in ("*/*", "text/event-stream"):
+        assert (await visitor.get(EVENTS, headers={"Accept": accept})).status_code == 401
