@@ -34,6 +34,7 @@ _LOSSES: tuple[type[Exception], ...] = (
     OSError,
     Unavailable,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the driver's surprise at a connection that ends amid an answer
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # shut down, cancelled
     asyncpg.InsufficientResourcesError,  # disk full, too many connections

@@ -16,8 +16,8 @@ from tests.projections.tables import dump, replay
 _SLOW = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=_SLOW)
-@given(seed=st.integers(0, 2**32), steps=st.integers(1, 150), batch=st.integers(2, 40))
+@settings(max_examples=8, deadline=None, suppress_health_check=_SLOW)
+@given(seed=st.integers(0, 2**32), steps=st.integers(1, 120), batch=st.integers(2, 40))
 async def test_batches_of_any_size_give_the_same_rows(
     database: str, seed: int, steps: int, batch: int
 ) -> None:
