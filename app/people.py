@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 from uuid import UUID, uuid4
 
+from asyncpg import Record
 from eventsourcing.domain import AggregateEvent
 
 from app.database.postgres import Pool
+from app.eventlog.failures import unavailable_when_away
 from domain import text
 from domain.catalogue import EVENTS
 from domain.errors import Conflict, Invalid, NotFound
@@ -51,7 +53,7 @@ class Profile:
 
 
 class People:
-    """All profiles of this installation."""
+    """All profiles of this installation. Everything raises Unavailable when the database is away."""
 
     def __init__(self, pool: Pool, log: EventLog) -> None:
         self._pool = pool
@@ -83,13 +85,14 @@ class People:
 
     async def names(self, persons: Iterable[UUID]) -> dict[UUID, Profile]:
         """The profiles of those who have one, in one query."""
-        rows = await self._pool.fetch(_BY_IDS, list(set(persons)))
+        with unavailable_when_away():
+            rows = await self._pool.fetch(_BY_IDS, list(set(persons)))
         return {row["person"]: Profile(**row) for row in rows}
 
     async def by_email(self, email: str) -> Profile | None:
         """The profile with this e-mail, compared without case."""
         try:
-            row = await self._pool.fetchrow(_BY_EMAIL, text.email(email))
+            row = await self._one(_BY_EMAIL, text.email(email))
         except Invalid:
             return None
         return Profile(**row) if row else None
@@ -98,10 +101,14 @@ class People:
         """Change what is given; raises Invalid, NotFound."""
         name = None if name is None else text.name(name)
         language = None if language is None else text.language(language)
-        row = await self._pool.fetchrow(_UPDATE, person, name, language)
+        row = await self._one(_UPDATE, person, name, language)
         if row is None:
             raise NotFound("no such person")
         return Profile(**row)
+
+    async def _one(self, statement: str, *values: object) -> Record | None:
+        with unavailable_when_away():
+            return await self._pool.fetchrow(statement, *values)
 
     async def _append(self, profile: Profile, context: Context) -> None:
         """The event and the row, in one transaction."""

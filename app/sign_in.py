@@ -17,9 +17,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
 from uuid import UUID, uuid4
 
-import asyncpg
+from asyncpg import ForeignKeyViolationError, Record
 
 from app.database.postgres import Pool
+from app.eventlog.failures import unavailable_when_away
 from domain import text
 from domain.errors import Conflict, Invalid, NotFound
 
@@ -91,7 +92,8 @@ class TokenInfo:
 class SignIn:
     """Opens and recognises sessions, access tokens and tickets.
 
-    `key` signs tickets; `clock` tells their time.
+    `key` signs tickets; `clock` tells their time. What asks the database raises Unavailable when
+    that is away.
     """
 
     def __init__(
@@ -107,10 +109,10 @@ class SignIn:
         Raises NotFound if there is no such person.
         """
         session, secret = uuid4(), secrets.token_bytes(32)
-        await self._pool.execute(_FORGET_EXPIRED, person)
+        await self._one(_FORGET_EXPIRED, person)
         try:
-            await self._pool.execute(_OPEN, session, _digest(secret), person, SESSION_LIFE)
-        except asyncpg.ForeignKeyViolationError:
+            await self._one(_OPEN, session, _digest(secret), person, SESSION_LIFE)
+        except ForeignKeyViolationError:
             raise NotFound("no such person") from None
         return _encode(session.bytes + secret), _of_session(person, session, secret)
 
@@ -120,18 +122,18 @@ class SignIn:
         if data is None:
             return None
         session, secret = UUID(bytes=data[:16]), data[16:]
-        row = await self._pool.fetchrow(_SESSION, session)
+        row = await self._one(_SESSION, session)
         if row is None or not hmac.compare_digest(row["secret_hash"], _digest(secret)):
             return None
         if row["stale"]:
-            await self._pool.execute(_SEEN, session, SESSION_LIFE)
+            await self._one(_SEEN, session, SESSION_LIFE)
         return _of_session(row["person"], session, secret)
 
     async def close_session(self, cookie: str) -> None:
         """End the session; nothing happens if the cookie is not one's."""
         principal = await self.session(cookie)
         if principal is not None:
-            await self._pool.execute(_CLOSE, principal.session)
+            await self._one(_CLOSE, principal.session)
 
     async def create_token(
         self, person: UUID, *, name: str, scopes: Iterable[str], expires: datetime | None
@@ -150,8 +152,8 @@ class SignIn:
         token, secret = uuid4(), secrets.token_bytes(32)
         values = (token, _digest(secret), person, text.name(name), sorted(wanted), expires)
         try:
-            created = await self._pool.fetchval(_CREATE_TOKEN, *values, TOKENS_PER_PERSON)
-        except asyncpg.ForeignKeyViolationError:
+            created = await self._one(_CREATE_TOKEN, *values, TOKENS_PER_PERSON)
+        except ForeignKeyViolationError:
             raise NotFound("no such person") from None
         if created is None:
             raise Conflict("revoke a token first", code="too_many_tokens")
@@ -159,12 +161,12 @@ class SignIn:
 
     async def tokens(self, person: UUID) -> list[TokenInfo]:
         """The person's access tokens that are not revoked, newest first."""
-        rows = await self._pool.fetch(_TOKENS, person)
+        rows = await self._all(_TOKENS, person)
         return [TokenInfo(**{**row, "scopes": frozenset(row["scopes"])}) for row in rows]
 
     async def revoke_token(self, person: UUID, token_id: UUID) -> None:
         """End one of the person's access tokens; raises NotFound."""
-        if await self._pool.fetchval(_REVOKE, token_id, person) is None:
+        if await self._one(_REVOKE, token_id, person) is None:
             raise NotFound("no such token")
 
     async def bearer(self, secret: str) -> Principal | None:
@@ -173,11 +175,11 @@ class SignIn:
         if data is None or not secret.startswith(TOKEN_PREFIX):
             return None
         token, key = UUID(bytes=data[:16]), data[16:]
-        row = await self._pool.fetchrow(_BEARER, token)
+        row = await self._one(_BEARER, token)
         if row is None or not hmac.compare_digest(row["secret_hash"], _digest(key)):
             return None
         if row["stale"]:
-            await self._pool.execute(_USED, token)
+            await self._one(_USED, token)
         return Principal(row["person"], "token", frozenset(row["scopes"]))
 
     def ticket(self, person: UUID, document: UUID) -> tuple[str, datetime]:
@@ -202,6 +204,14 @@ class SignIn:
         if int.from_bytes(payload[32:], "big") <= self._clock().timestamp():
             return None
         return UUID(bytes=payload[:16])
+
+    async def _one(self, statement: str, *values: object) -> Record | None:
+        with unavailable_when_away():
+            return await self._pool.fetchrow(statement, *values)
+
+    async def _all(self, statement: str, *values: object) -> list[Record]:
+        with unavailable_when_away():
+            return await self._pool.fetch(statement, *values)
 
     def _signature(self, payload: bytes) -> bytes:
         return hmac.digest(self._ticket_key, payload, "sha256")

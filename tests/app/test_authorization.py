@@ -125,6 +125,17 @@ async def test_rights_by_node_are_those_of_each_node(scene: Scene) -> None:
     assert await authorization.rights_by_node(scene.ilze, uuid4()) == {}
 
 
+async def test_who_sees_one_node_does_not_see_the_whole(scene: Scene) -> None:
+    sees_whole = scene.system.authorization.sees_whole
+    await scene.allow(["view"], scene.plan.phase)
+    assert not await sees_whole(scene.marco, scene.process)
+    await scene.allow(["view"])
+    assert await sees_whole(scene.marco, scene.process)
+    assert await sees_whole(scene.ilze, scene.process)
+    assert not await sees_whole(None, scene.process)
+    assert not await sees_whole(scene.ilze, uuid4())
+
+
 async def test_a_revoked_right_is_gone_at_once(scene: Scene) -> None:
     permission = await scene.allow(["view", "edit"])
     _, document = await scene.document()

@@ -7,10 +7,12 @@ from uuid import uuid4
 
 import pytest
 
-from app.people import COLOURS
+from app.database.postgres import Pool
+from app.people import COLOURS, People
 from app.system import System
-from domain.errors import Invalid, NotFound
+from domain.errors import Invalid, NotFound, Unavailable
 from domain.ports import Context
+from tests.memory_log import MemoryLog
 
 
 async def test_registering_appends_an_event_that_says_nothing_but_the_id(system: System) -> None:
@@ -111,6 +113,19 @@ async def test_update_changes_what_is_given(system: System) -> None:
     assert (await system.people.get(ilze.person)).name == "Ilze Ozola"
     with pytest.raises(Invalid):
         await system.people.update(ilze.person, language="?")
+
+
+async def test_a_database_that_is_away_is_unavailable(pool: Pool) -> None:
+    people = People(pool, MemoryLog(pool))
+    await pool.close()
+    for call in (
+        people.by_email("ilze@example.org"),
+        people.names([uuid4()]),
+        people.update(uuid4(), name="Ilze"),
+        people.register(None, email="ilze@example.org", name="Ilze", language="lv"),
+    ):
+        with pytest.raises(Unavailable):
+            await call
 
 
 @pytest.mark.parametrize("colour", COLOURS)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.database.postgres import Pool
 from app.sign_in import SCOPES, SESSION_LIFE, TOKENS_PER_PERSON, SignIn
-from domain.errors import Conflict, Invalid, NotFound
+from domain.errors import Conflict, Invalid, NotFound, Unavailable
 from tests.builders import KEY
 
 INSERT = "INSERT INTO persons (id, email, name, language, colour) VALUES ($1, $2, 'Ilze', 'lv', '#000000')"
@@ -196,6 +196,20 @@ async def test_hostile_secrets_open_nothing(sign_in: SignIn, hostile: str) -> No
     assert await sign_in.bearer(hostile) is None
     assert await sign_in.bearer("ilk_" + hostile) is None
     await sign_in.close_session(hostile)
+
+
+async def test_a_database_that_is_away_is_unavailable(sign_in: SignIn, pool: Pool, ilze: UUID) -> None:
+    cookie, _ = await sign_in.open_session(ilze)
+    _, secret = await sign_in.create_token(ilze, name="ci", scopes=["read"], expires=None)
+    await pool.close()
+    for call in (
+        sign_in.session(cookie),
+        sign_in.bearer(secret),
+        sign_in.tokens(ilze),
+        sign_in.open_session(ilze),
+    ):
+        with pytest.raises(Unavailable):
+            await call
 
 
 class Clock:
