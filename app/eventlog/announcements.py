@@ -14,8 +14,8 @@ from typing import Any
 import structlog
 
 from app.database.postgres import Pool
-from app.eventlog.failures import is_away
-from app.eventlog.transaction import CHANNEL, PoolConnection
+from app.eventlog.failures import PoolConnection, is_away, is_lost
+from app.eventlog.transaction import CHANNEL
 from domain.errors import Unavailable
 
 HEAD = "SELECT position FROM log_head"
@@ -100,7 +100,7 @@ class Announcements:
             await connection.add_listener(CHANNEL, heard)
             yield lost
         finally:
-            if not connection.is_closed():
+            if not is_lost(connection):
                 connection.remove_termination_listener(ended)
                 await connection.remove_listener(CHANNEL, heard)
 

@@ -18,11 +18,10 @@ import structlog
 
 from app.database.postgres import Pool
 from app.eventlog.decision import Append
-from app.eventlog.failures import is_away
+from app.eventlog.failures import PoolConnection, is_away, is_lost
 from app.eventlog.transaction import (
     PREPARE_SESSION,
     AlongsideFailed,
-    PoolConnection,
     Stored,
     store,
     store_alongside,
@@ -91,7 +90,7 @@ class Committer:
         try:
             while not (self._stopping and not self._queue):
                 if self._queue:
-                    await self._commit(self._take())
+                    await self._see_through(self._take())
                 else:
                     self._work.clear()
                     await self._work.wait()
@@ -115,6 +114,15 @@ class Committer:
                 break
             batch.append(self._queue.popleft())
         return batch
+
+    async def _see_through(self, batch: list[Append]) -> None:
+        """Commit; nobody is left without an answer, whatever happens."""
+        try:
+            await self._commit(batch)
+        except Exception as error:
+            logger.exception("event_log.committer_failed")
+            for append in batch:
+                _refuse(append, error)
 
     async def _commit(self, batch: list[Append]) -> None:
         delay, longest = BACK_OFF
@@ -144,8 +152,8 @@ class Committer:
         return await store(self._connection, batch, self._clock)
 
     def _is_away(self, error: Exception) -> bool:
-        closed = self._connection is not None and self._connection.is_closed()
-        return closed or is_away(error)
+        lost = self._connection is not None and is_lost(self._connection)
+        return lost or is_away(error)
 
     async def _isolate(self, batch: Sequence[Append], error: Exception) -> None:
         """Let an append that the database refuses fail alone."""
@@ -179,7 +187,7 @@ class Committer:
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(Exception):  # it is of no more use, however it ends
-                if self._stopping and not connection.is_closed():
+                if self._stopping and not is_lost(connection):
                     await self._pool.release(connection)
                 else:
                     connection.terminate()

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeAlias
 
 import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 
 from domain.errors import Unavailable
+
+PoolConnection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
 _AWAY = (
     OSError,  # TimeoutError too
@@ -24,6 +28,14 @@ _AWAY = (
 def is_away(error: BaseException) -> bool:
     """Whether the same statement may well succeed later."""
     return isinstance(error, _AWAY) and not isinstance(error, ValueError)  # a bad argument stays bad
+
+
+def is_lost(connection: PoolConnection) -> bool:
+    """Whether a pool's connection is of no more use; the pool may have taken it back already."""
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True
 
 
 @contextmanager

@@ -12,14 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from asyncpg import Record
-from asyncpg.pool import PoolConnectionProxy
-
 from app.eventlog.decision import Append, KnownCommand, Outcome, State, decide, least_versions
 from app.eventlog.draft import COLUMNS
+from app.eventlog.failures import PoolConnection, is_lost
 from app.eventlog.merkle import Frontier
 
-PoolConnection: TypeAlias = "PoolConnectionProxy[Record]"
 Clock: TypeAlias = Callable[[], datetime]
 
 CHANNEL = "interlink_events"
@@ -103,7 +100,7 @@ async def store(connection: PoolConnection, appends: Sequence[Append], clock: Cl
             _doubt(appends, True)
         await connection.execute(f"{move_head}; COMMIT" if move_head else "ROLLBACK")
     except Exception:
-        if not connection.is_closed():
+        if not is_lost(connection):
             await connection.execute("ROLLBACK")
         raise
     return stored
@@ -124,7 +121,7 @@ async def store_alongside(connection: PoolConnection, append: Append, clock: Clo
         else:
             await transaction.rollback()
     except Exception:
-        if not connection.is_closed():
+        if not is_lost(connection):
             await transaction.rollback()
         raise
     return stored
@@ -136,7 +133,7 @@ async def _run(append: Append, connection: PoolConnection) -> None:
     try:
         await alongside(connection)
     except Exception as error:
-        if connection.is_closed():
+        if is_lost(connection):
             raise
         raise AlongsideFailed from error
 
