@@ -96,7 +96,13 @@ class Server(uvicorn.Server):
 async def serving(settings: Settings, listener: socket.socket) -> AsyncIterator[System]:
     """A System that answers on `listener`, over a database of its own, until the block ends."""
     async with database(settings, keep_running=True) as url, system(settings, url) as running:
-        server = Server(application(running), running.hub.stop)
+        app = application(running)
+
+        async def before_shutdown() -> None:
+            await api.close_streams(app)
+            await running.hub.stop()
+
+        server = Server(app, before_shutdown)
         task = asyncio.create_task(server.serve(sockets=[listener]), name="server")
         try:
             await server.answering.wait()
