@@ -90,7 +90,9 @@ async def revoke(page: Page) -> Response:
 
 
 def role_of(rights: Sequence[Right]) -> str | None:
-    """The role that stands for exactly these rights, if there is one."""
+    """The role that stands for exactly these rights, if there is one; administering includes all."""
+    if "administer" in rights:
+        return "administrator"
     return next((name for name, given in ROLES.items() if set(given) == set(rights)), None)
 
 

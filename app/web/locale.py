@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import babel
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_time
 from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -49,7 +49,11 @@ class Locale:
 
     def moment(self, at: datetime) -> str:
         """Date and time of a moment in UTC, which the page's script turns into the reader's own."""
-        return f"{format_datetime(at, 'medium', locale=self._babel).removesuffix(':00')} UTC"
+        return f"{format_date(at, 'medium', locale=self._babel)} {self.clock(at)}"
+
+    def clock(self, at: datetime) -> str:
+        """The time of day of a moment in UTC."""
+        return f"{format_time(at, 'short', locale=self._babel)} UTC"
 
     def day(self, at: datetime) -> str:
         """A date in words."""

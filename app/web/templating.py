@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -42,6 +42,7 @@ def environment(code: str) -> Environment:
     )
     made.filters.update(
         moment=lambda at: time_tag(spoken, at),
+        clock=lambda at: time_tag(spoken, at, "clock"),
         number=spoken.number,
         initials=initials,
         capitalised=words.capitalised,
@@ -54,9 +55,10 @@ def render(code: str, template: str, **values: Any) -> str:
     return environment(code).get_template(template).render(**values)
 
 
-def time_tag(spoken: Locale, at: datetime) -> Markup:
-    """A moment, readable by people and machines."""
-    return Markup('<time datetime="{}" data-local>{}</time>').format(at.isoformat(), spoken.moment(at))
+def time_tag(spoken: Locale, at: datetime, style: Literal["moment", "clock"] = "moment") -> Markup:
+    """A moment, or its time of day alone, readable by people and machines."""
+    shown = spoken.clock(at) if style == "clock" else spoken.moment(at)
+    return Markup('<time datetime="{}" data-local="{}">{}</time>').format(at.isoformat(), style, shown)
 
 
 def initials(name: str) -> str:

@@ -10,7 +10,9 @@ function localTimes(): void {
   const clock = new now(document.documentElement.lang, { timeStyle: "short" });
   for (const time of document.querySelectorAll<HTMLTimeElement>("time[data-local]")) {
     const moment = new Date(time.dateTime);
-    time.textContent = (time.dataset["local"] === "clock" ? clock : format).format(moment);
+    // Days are grouped by UTC: where the reader's day is another, the time alone would mislead.
+    const sameDay = moment.getDate() === moment.getUTCDate();
+    time.textContent = (time.dataset["local"] === "clock" && sameDay ? clock : format).format(moment);
     time.title = format.format(moment);
   }
 }
