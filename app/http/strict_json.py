@@ -61,8 +61,6 @@ def _check(value: Any) -> None:
     """Walk level by level, so that depth costs no recursion."""
     level, depth = [value], 0
     while level:
-        if depth > DEPTH:
-            raise NotJson(f"nested deeper than {DEPTH} levels")
         below: list[Any] = []
         for item in level:
             if isinstance(item, dict):
@@ -72,4 +70,6 @@ def _check(value: Any) -> None:
                 below.extend(item)
             elif isinstance(item, str) and "\x00" in item:
                 raise NotJson("a text holds U+0000")
+            if isinstance(item, dict | list) and depth == DEPTH:
+                raise NotJson(f"nested deeper than {DEPTH} levels")
         level, depth = below, depth + 1
