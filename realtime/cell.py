@@ -13,6 +13,7 @@ from realtime.crdt import EngineError
 from realtime.journal import Journal
 from realtime.limits import Limits
 from realtime.member import Member
+from realtime.metrics import Metrics
 from realtime.ports import Bus
 from realtime.protocol import Close, Message
 from realtime.room import CatchUp, Disconnect, Effect, Publish, Rebuild, Room, Send
@@ -30,8 +31,9 @@ class Cell:
         room: Room,
         journal: Journal,
         bus: Bus | None,
-        limits: Limits,
         *,
+        limits: Limits,
+        metrics: Metrics,
         catch_up: Callable[[UUID], None],
     ) -> None:
         self.room = room
@@ -41,6 +43,7 @@ class Cell:
         self._journal = journal
         self._bus = bus
         self._limits = limits
+        self._metrics = metrics
         self._catch_up = catch_up
         self._loop = asyncio.get_running_loop()
         self._flush_at: asyncio.TimerHandle | None = None
@@ -128,6 +131,7 @@ class Cell:
         for effect in effects:
             if type(effect) is Send:
                 frame = effect.frame
+                self._metrics.frames_sent += len(effect.to)
                 for member in effect.to:
                     member.session.deliver(frame)
             elif type(effect) is ToJournal:

@@ -198,7 +198,14 @@ class Hub:
         for row in stored.rows:  # left behind by a crash
             room.bursts.add(row.person, row.id, row.received_at, len(row.update), ())
             room.bursts.left(row.person)
-        cell = Cell(room, self._journal, self._bus, self._limits, catch_up=self._catch_up)
+        cell = Cell(
+            room,
+            self._journal,
+            self._bus,
+            limits=self._limits,
+            metrics=self.metrics,
+            catch_up=self._catch_up,
+        )
         cell.empty_since = asyncio.get_running_loop().time()
         self._sealer.loaded(document, stored.bursts)
         self._cells[document] = cell

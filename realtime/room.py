@@ -260,14 +260,18 @@ class Room:
         return effects
 
     def since(self, state_vector: bytes) -> list[bytes]:
-        """The frames, a step2 first, that give everything committed to who has a state vector."""
+        """The frames that give everything committed to who has a state vector; the last is a step2.
+
+        What came after the cached state goes first: a client is in sync when it has read the step2,
+        and until then keeps what leans on it.
+        """
         if state_vector != _NOTHING:
             return [protocol.step2(self._replica.diff(state_vector))]
-        frames = [protocol.step2(self._cached())]
-        if self._tail:
-            self._tail = [crdt.merge(self._tail)]
-            frames.append(protocol.update(self._tail[0]))
-        return frames
+        state = self._cached()
+        if not self._tail:
+            return [protocol.step2(state)]
+        self._tail = [crdt.merge(self._tail)]
+        return [protocol.update(self._tail[0]), protocol.step2(state)]
 
     def _cached(self) -> bytes:
         """A state that is whole together with `_tail`: many newcomers cost one encoding."""
