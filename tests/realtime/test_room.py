@@ -417,7 +417,9 @@ def test_every_step1_is_answered() -> None:
     door.commit(door.say(member, protocol.update(update)))
     first = door.say(member, protocol.step1(b"\x00"), 5.0)
     kinds = [effect.frame[:2] for effect in first if isinstance(effect, Send)]
-    assert kinds == [b"\x00\x02", b"\x00\x01", b"\x00\x00"], "what is newer than the cached state, it, and a question"
+    assert kinds == [b"\x00\x02", b"\x00\x01", b"\x00\x00"], (
+        "what is newer than the cached state, it, and a question"
+    )
     again = door.say(member, protocol.step1(b"\x00"), 9.0)
     assert [effect.frame[:2] for effect in again if isinstance(effect, Send)][-1] == b"\x00\x01"
 
