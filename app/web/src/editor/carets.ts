@@ -29,7 +29,7 @@ class Caret extends WidgetType {
     mark.className = "caret";
     mark.style.setProperty("--person", this.user.color);
     const label = document.createElement("span");
-    label.className = "caret-name";
+    label.className = "caret-label";
     label.textContent = this.user.name;
     mark.append(label);
     return mark;

@@ -20,7 +20,7 @@ const THEME = EditorView.theme({
   ".cm-content": { padding: "0", minHeight: "50vh", caretColor: "var(--ink)" },
   ".cm-line": { padding: "0" },
   ".caret": { position: "relative", borderInlineStart: "2px solid var(--person)", marginInline: "-1px" },
-  ".caret-name": {
+  ".caret-label": {
     position: "absolute",
     insetBlockEnd: "100%",
     insetInlineStart: "-2px",

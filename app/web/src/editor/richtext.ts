@@ -101,7 +101,7 @@ function caret(user: Record<string, unknown>): HTMLElement {
   mark.className = "caret";
   mark.style.setProperty("--person", String(user["color"]));
   const label = document.createElement("span");
-  label.className = "caret-name";
+  label.className = "caret-label";
   label.textContent = String(user["name"]);
   mark.append(label);
   return mark;

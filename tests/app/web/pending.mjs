@@ -1,0 +1,113 @@
+// Real Yjs documents tell PendingEdits what they made and what a server sent; see test_pending.py.
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
+
+const web = process.argv[2];
+const require = createRequire(`${web}/package.json`);
+const Y = await import(pathToFileURL(require.resolve("yjs").replace(/\.cjs$/, ".mjs")).href);
+const { PendingEdits } = await import(pathToFileURL(`${web}/src/editor/pending.ts`).href);
+
+function author() {
+  const doc = new Y.Doc();
+  const pending = new PendingEdits(doc.clientID);
+  const sent = [];
+  doc.on("update", (update, origin) => {
+    if (origin === "server") return;
+    pending.made(update);
+    sent.push(update);
+  });
+  return { doc, pending, sent, text: doc.getText("content") };
+}
+
+const checks = {
+  "nothing written is saved"() {
+    assert.equal(author().pending.empty, true);
+  },
+  "an insertion is saved once it is echoed"() {
+    const { pending, sent, text } = author();
+    text.insert(0, "hello");
+    assert.equal(pending.empty, false);
+    pending.confirmed(sent[0]);
+    assert.equal(pending.empty, true);
+  },
+  "the echo of an earlier edit does not save a later one"() {
+    const { pending, sent, text } = author();
+    text.insert(0, "one");
+    text.insert(3, "two");
+    pending.confirmed(sent[0]);
+    assert.equal(pending.empty, false);
+    pending.confirmed(sent[1]);
+    assert.equal(pending.empty, true);
+  },
+  "echoes merged into one frame save all"() {
+    const { pending, sent, text } = author();
+    text.insert(0, "one");
+    text.delete(0, 2);
+    text.insert(0, "two");
+    pending.confirmed(Y.mergeUpdates(sent));
+    assert.equal(pending.empty, true);
+  },
+  "a gap in a merged update saves nothing"() {
+    const { pending, sent, text } = author();
+    text.insert(0, "one");
+    text.insert(0, "two");
+    text.insert(0, "three");
+    pending.confirmed(Y.mergeUpdates([sent[0], sent[1]]));
+    assert.equal(pending.empty, false);
+  },
+  "a deletion alone is not saved by what came before it"() {
+    const { pending, sent, text } = author();
+    text.insert(0, "hello");
+    pending.confirmed(sent[0]);
+    text.delete(1, 3);
+    assert.equal(pending.empty, false);
+    pending.confirmed(sent[0]);
+    assert.equal(pending.empty, false);
+    pending.confirmed(sent[1]);
+    assert.equal(pending.empty, true);
+  },
+  "a deletion is saved piece by piece"() {
+    const { pending, sent, text } = author();
+    text.insert(0, "abcdef");
+    pending.confirmed(sent[0]);
+    text.delete(0, 2);
+    text.delete(2, 2);
+    pending.confirmed(sent[2]);
+    assert.equal(pending.empty, false);
+    pending.confirmed(sent[1]);
+    assert.equal(pending.empty, true);
+  },
+  "what others write saves nothing of ours"() {
+    const { doc, pending, text } = author();
+    const other = author();
+    other.text.insert(0, "theirs");
+    text.insert(0, "ours");
+    Y.applyUpdate(doc, other.sent[0], "server");
+    pending.confirmed(other.sent[0]);
+    assert.equal(pending.empty, false);
+  },
+  "after a reconnect the server's step 1 and step 2 tell what it has"() {
+    const { doc, pending, text } = author();
+    text.insert(0, "kept while away");
+    text.delete(0, 4);
+    const server = new Y.Doc();
+    Y.applyUpdate(server, Y.encodeStateAsUpdate(doc));
+    pending.known(Y.encodeStateVector(server));
+    assert.equal(pending.empty, false);
+    pending.confirmed(Y.encodeStateAsUpdate(server, Y.encodeStateVector(doc)));
+    assert.equal(pending.empty, true);
+  },
+  "a server that lacks the edit says so"() {
+    const { pending, text } = author();
+    text.insert(0, "not there");
+    pending.known(Y.encodeStateVector(new Y.Doc()));
+    assert.equal(pending.empty, false);
+  },
+};
+
+for (const [name, check] of Object.entries(checks)) {
+  check();
+  console.log(`ok ${name}`);
+}
+console.log(`${Object.keys(checks).length} checks`);
