@@ -198,7 +198,6 @@ class AwarenessStates:
         """What changed since the last flush, as one frame (plus one for each that came back)."""
         if now < self.due:
             return []
-        self._flushed = now
         pause = 1 / self.limits.awareness_per_second
         common: list[bytes] = []
         single: list[Flush] = []
@@ -214,6 +213,8 @@ class AwarenessStates:
                 single.append(Flush(protocol.awareness([encoded]), but=known.owner))
             else:
                 common.append(encoded)
+        if common or single:
+            self._flushed = now
         return [Flush(protocol.awareness(common)), *single] if common else single
 
     def everybody(self, member: Member) -> bytes | None:

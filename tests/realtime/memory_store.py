@@ -13,7 +13,7 @@ from realtime.ports import Burst, Entry, Row, Stored
 
 
 class MemoryStore:
-    """Implements DocumentStore. `failing`: appends fail. `held`: they wait. `lose_answers`: commit, then fail."""
+    """Implements DocumentStore. `failing`: appends fail; `lose_answers`: so many commit, and then fail."""
 
     def __init__(self) -> None:
         self.rows: dict[UUID, list[Row]] = defaultdict(list)
