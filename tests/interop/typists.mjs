@@ -2,7 +2,7 @@
 //   node typists.mjs LIVE_URL DOCUMENT TOKEN [TOKEN…]        (one client for each token)
 // Each inserts tokens '§<client 4><number 6>' at random places. Orders come as lines on stdin, answers as JSON lines:
 //   connect  -> {connected: n} once all are synced        type -> {typing: true}
-//   cut      -> {received: [...], acknowledged: [...], typed: n}: all sockets closed for good, typing stopped.
+//   cut      -> {received: [...], acknowledged: [...], typed: n, dropped: connections lost while typing}: all sockets closed for good, typing stopped.
 //              received: tokens that any client was shown by the server; acknowledged: tokens whose author got its echo.
 //   end      -> exits
 import readline from 'node:readline'
@@ -13,7 +13,7 @@ import { WebsocketProvider } from 'y-websocket'
 
 const [url, name, ...tokens] = process.argv.slice(2)
 const received = new Set(), acknowledged = new Set()
-let typing = false, number = 0
+let typing = false, number = 0, dropped = 0
 const MARK = /§\d{10}/g
 
 const clients = tokens.map((token, index) => {
@@ -25,6 +25,7 @@ const clients = tokens.map((token, index) => {
     if (decoding.readVarUint(copy) !== 0) note(decoding.readVarUint8Array(copy))
     plain(encoder, decoder, provider, emitSynced, type)
   }
+  provider.on('connection-close', event => { if (event !== null && typing) dropped++ })
   function note (update) {
     for (const struct of Y.decodeUpdate(update).structs) {
       if (struct.content?.str === undefined) continue
@@ -56,7 +57,7 @@ for await (const line of readline.createInterface({ input: process.stdin })) {
   } else if (line === 'cut') {
     typing = false
     for (const { provider } of clients) provider.disconnect()
-    answer = { received: [...received], acknowledged: [...acknowledged], typed: number }
+    answer = { received: [...received], acknowledged: [...acknowledged], typed: number, dropped }
   } else break
   console.log(JSON.stringify(answer))
 }
