@@ -75,9 +75,8 @@ async def grant(
         await system.authorization.require(context.actor, "administer", process)
         if not await system.people.names([grantee]):
             raise Invalid("no such person", code="grantee_unknown", field="grantee")
-        plan = await system.repository.load(Plan, Plan.create_id(process))
-        if node is not None and node not in plan.nodes:
-            raise Invalid("no such node in this plan", code="node_unknown", field="node")
+        if node is not None:
+            await _check_node(system, process, node)
         found = await system.repository.load(Process, process)
         found.grant(permission=permission, grantee=grantee, rights=wanted, node=node)
         return await system.repository.save(context, found, process=process)
@@ -96,3 +95,9 @@ async def revoke(system: System, context: Context, *, permission: UUID) -> Done:
         return await system.repository.save(context, found, process=process)
 
     return Done(permission, await once(system, context, change))
+
+
+async def _check_node(system: System, process: UUID, node: UUID) -> None:
+    plan = await system.repository.load(Plan, Plan.create_id(process))
+    if node not in plan.nodes:
+        raise Invalid("no such node in this plan", code="node_unknown", field="node")
