@@ -33,7 +33,6 @@ _TOGETHER = 10 * BATCH  # views this close to the foremost share one reading of 
 _LOSSES: tuple[type[Exception], ...] = (
     OSError,
     Unavailable,
-    asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # the driver's surprise at a connection that ends amid an answer
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # shut down, cancelled
@@ -159,7 +158,7 @@ class Leader:
                 session,
                 self._log,
                 views,
-                lost=is_loss,
+                lost=lambda error: session.is_closed() or is_loss(error),
                 moved=self._moved,
                 failed=failed,
                 batch=self._batch,
@@ -196,14 +195,14 @@ class Leader:
 
 def is_loss(error: BaseException) -> bool:
     """Whether an error is about the database as a whole, not about a statement or its values."""
-    return isinstance(error, _LOSSES) and not isinstance(error, ValueError)  # unfit values are ValueErrors
+    return isinstance(error, _LOSSES)
 
 
 def _tell(error: Exception) -> None:
     """Log why taking part ended: class names only, for messages may quote values."""
     found = _leaves(error)
     names = ", ".join(sorted({type(leaf).__name__ for leaf in found}))
-    if all(is_loss(leaf) or isinstance(leaf, Displaced) for leaf in found):
+    if all(is_loss(leaf) or isinstance(leaf, Displaced | asyncpg.InterfaceError) for leaf in found):
         log.warning("the views pause: %s", names)
     else:
         log.error("the views pause: %s", names)

@@ -46,7 +46,7 @@ def refusing(position: int, view: View = COUNTING) -> View:
     return replace(view, apply=apply)
 
 
-async def renamed(log: EventLog, times: int, *, stream: Any, title: str = "Title") -> int:
+async def renamed(log: EventLog, times: int, *, stream: Any, title: Any = "Title") -> int:
     """Append so many events that the view counts, and as many that it does not; returns the head."""
     counted = NewEvent(stream, "asset.renamed", dump({"title": title}))
     other = NewEvent(stream, "asset.disabled", dump({}))

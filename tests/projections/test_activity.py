@@ -159,8 +159,10 @@ async def test_a_person_reads_of_what_they_may_see(
     await story.append(place.id, process)
     document = await _document(place)
     await story.burst(document, jana, 0)
-    place.plan.add(node=uuid4(), kind="phase", title="Elsewhere")
-    await views.wait_all((await story.append(place.id, place.plan)).last)
+    place.plan.add(node=(elsewhere := uuid4()), kind="phase", title="Elsewhere")
+    await story.append(place.id, place.plan)
+    await story.put_asset(place.id, elsewhere, "Not for Kārlis")
+    await views.wait_all((await story.burst(story.documents[-1], jana, 0)).last)
 
     async def told(person: UUID) -> list[tuple[str, str | None]]:
         return [(row.process_title, row.node_title) for row in (await _of(pool, person)).items]

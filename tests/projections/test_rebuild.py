@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -88,6 +89,31 @@ async def test_a_rebuild_takes_in_what_is_appended_meanwhile_and_readers_see_no_
     assert seen == sorted(seen), "a reader never saw the view go back"
     assert seen[0] >= 500
     assert last > head + 100
+
+
+class Lagging:
+    """A log that does not tell of what comes after a position."""
+
+    def __init__(self, log: EventLog, head: int) -> None:
+        self.read = log.read
+        self._head = head
+
+    async def head(self) -> int:
+        return self._head
+
+
+async def test_new_tables_never_stand_before_the_live_ones(
+    session: asyncpg.Connection, database: str, log: EventLog, pool: Pool
+) -> None:
+    await prepare(session, [COUNTING])
+    early = await renamed(log, 5, stream=uuid4())
+    late = await renamed(log, 5, stream=uuid4())
+    live = _live(session, log)
+    await _reached(pool, late)
+    lagging: Any = Lagging(log, early)
+    assert await _rebuild(database, lagging) == late
+    assert (await counted(pool), await position(pool)) == (10, late)
+    live.cancel()
 
 
 async def test_a_rebuild_that_fails_leaves_the_live_view_alone(

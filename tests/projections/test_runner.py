@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -18,6 +19,7 @@ from projections.catalogue import VIEWS
 from projections.ports import Args, Change, Connection, Session, Statement, View
 from projections.runner import Displaced, Runner, collect, prepare
 from tests.memory_log import MemoryLog
+from tests.projections.counting import COUNT as COUNTING_STATEMENT
 from tests.projections.counting import COUNTING, LISTING, counted, position, refusing, renamed
 
 SET = Statement("t", "set", merge=lambda first, second: second)
@@ -209,18 +211,30 @@ async def test_a_poison_event_stops_its_view_only_and_just_before_it(session: as
     assert row["failed_error"] == "KeyError", "a message could quote what people wrote"
 
 
-async def test_what_the_database_refuses_is_found_like_what_apply_refuses(
-    session: asyncpg.Connection,
+@pytest.mark.parametrize("title", ["no \x00 in text", 5])
+async def test_what_the_database_or_its_driver_refuses_is_found_like_what_apply_refuses(
+    session: asyncpg.Connection, title: Any
 ) -> None:
     log = MemoryLog()
     await renamed(log, 5, stream=uuid4())
-    poison = await renamed(log, 1, stream=uuid4(), title="no \x00 in text") - 1
+    poison = await renamed(log, 1, stream=uuid4(), title=title) - 1
     head = await renamed(log, 5, stream=uuid4())
     await prepare(session, [COUNTING, LISTING])
     found = await _run(session, log, [LISTING, COUNTING], until=head, batch=1000)
     assert [(name, event.position) for name, event, _ in found] == [("listing", poison)]
     assert await session.fetchval("SELECT count(*) FROM view_listing") == 5
     assert await position(session) == head
+
+
+async def test_a_statement_that_does_not_fit_its_arguments_is_no_lost_connection(
+    session: asyncpg.Connection,
+) -> None:
+    log = MemoryLog()
+    head = await renamed(log, 2, stream=uuid4())
+    await prepare(session, [COUNTING, LISTING])
+    unfit = replace(LISTING, apply=lambda event, payload: [Change(COUNTING_STATEMENT, (1, 2, 3))])
+    found = await _run(session, log, [unfit, COUNTING], until=head)
+    assert [name for name, _, _ in found] == ["listing"]
 
 
 async def test_a_view_that_can_go_on_again_forgets_its_failure(session: asyncpg.Connection) -> None:
