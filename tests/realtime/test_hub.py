@@ -1,4 +1,4 @@
-"""The hub with real rooms, journal and sessions; the store is in memory, sockets are pairs in this process."""
+"""The hub with real rooms, journal and sessions; the store is in memory, sockets are pairs in one process."""
 
 from __future__ import annotations
 
