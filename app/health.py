@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from app import metrics
 from app.system import System
+from app.views import ViewStatus
 from domain.errors import Unavailable
 
 READY_LAG = 10_000  # events that views may be behind
@@ -48,13 +49,13 @@ async def _checks(system: System) -> dict[str, str]:
             statuses = await system.views.status()
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, Unavailable) as error:
         return {"database": type(error).__name__}
-    views = {
-        f"view {status.name}": "ok"
-        if status.lag_events <= READY_LAG
-        else f"{status.lag_events} events behind"
-        for status in statuses
-    }
-    return {"database": "ok", **views}
+    return {"database": "ok", **{f"view {status.name}": _state(status) for status in statuses}}
+
+
+def _state(view: ViewStatus) -> str:
+    if view.error is not None:
+        return view.error
+    return "ok" if view.lag_events <= READY_LAG else f"{view.lag_events} events behind"
 
 
 routes = [

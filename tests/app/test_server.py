@@ -81,6 +81,18 @@ async def test_not_ready_while_the_log_cannot_be_read(
     assert answer.json() == {"ready": False, "checks": {"database": "Unavailable"}}
 
 
+async def test_not_ready_while_a_view_has_stopped(running: tuple[System, httpx.AsyncClient]) -> None:
+    system, client = running
+    await system.pool.execute(
+        "UPDATE views SET failed_position = 7, failed_type = 'plan.opened', failed_error = 'KeyError' "
+        "WHERE name = 'plan'"
+    )
+    answer = await client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["view plan"] == "KeyError at position 7 (plan.opened)"
+    assert answer.json()["checks"]["view access"] == "ok"
+
+
 async def test_figures_count_requests_by_template_and_hold_no_ids(
     running: tuple[System, httpx.AsyncClient],
 ) -> None:
