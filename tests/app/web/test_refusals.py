@@ -18,6 +18,7 @@ NEVER_IN_FORMS = {
     "document_unfit",
     "event_unknown",
     "node_exists",
+    "permission_exists",
 }
 
 

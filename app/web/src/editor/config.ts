@@ -14,7 +14,6 @@ export interface Messages {
   reading: string;
   refused: Record<string, string>;
   refusedOther: string;
-  leave: string;
   you: string;
   joined: string;
   left: string;
