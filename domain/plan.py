@@ -199,9 +199,7 @@ class Plan(Aggregate):
         following = siblings[siblings.index(node) + 1 :] if node in siblings else None
         if following is not None and (following[0] if following else None) == before:
             return
-        self.trigger_event(
-            self.NodeMoved, node=node, parent=parent, order=self._order(parent, before, moving=node)
-        )
+        self.trigger_event(self.NodeMoved, node=node, parent=parent, order=self._order(parent, before))
 
     def set_status(self, node: UUID, status: Status) -> None:
         """Set a task's status; raises Invalid for anything but a task, Conflict if it is disabled."""
@@ -267,8 +265,8 @@ class Plan(Aggregate):
         if parent is not None:
             self.check_enabled(parent)
 
-    def _order(self, parent: UUID | None, before: UUID | None, moving: UUID | None = None) -> str:
-        siblings = [n for n in self.children(parent) if n.id != moving]
+    def _order(self, parent: UUID | None, before: UUID | None) -> str:
+        siblings = self.children(parent)
         if before is None:
             return order.between(siblings[-1].order if siblings else None, None)
         ids = [n.id for n in siblings]

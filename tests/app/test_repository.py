@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
@@ -146,16 +147,70 @@ def test_aggregates_hold_hashable_values_and_flat_collections_of_them(aggregate:
     assert copied(aggregate) == aggregate
 
 
-async def test_two_loads_at_once_that_end_in_the_wrong_order_keep_the_newer(log: EventLog) -> None:
+class GatedLog(CountingLog):
+    """Answers a read of a stream only when the gate it met is open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.arrived = asyncio.Semaphore(0)
+
+    async def read_stream(
+        self, stream: UUID, *, after: int = 0, limit: int | None = None
+    ) -> Sequence[RecordedEvent]:
+        found, gate = await super().read_stream(stream, after=after, limit=limit), self.gate
+        self.arrived.release()
+        await gate.wait()
+        return found
+
+
+async def grown(repository: Repository, id: UUID) -> None:
+    """One more phase, saved by somebody else."""
+    elsewhere = Repository(repository._log)
+    plan = await elsewhere.load(Plan, id)
+    plan.add(node=uuid4(), kind="phase", title="More")
+    await saved(elsewhere, plan)
+
+
+async def held_loads(
+    log: GatedLog, repository: Repository, id: UUID, number: int
+) -> list[asyncio.Task[Plan]]:
+    """Loads that have read their events and are held at a new gate."""
+    log.gate, log.arrived = asyncio.Event(), asyncio.Semaphore(0)
+    tasks = [asyncio.create_task(repository.load(Plan, id)) for _ in range(number)]
+    for _ in tasks:
+        await log.arrived.acquire()
+    return tasks
+
+
+async def test_loads_at_once_bring_the_same_aggregate_forward_each_for_itself() -> None:
+    log = GatedLog()
     repository = Repository(log)
     id = await saved(repository, a_plan(uuid4()))
-    old = await repository.load(Plan, id)
-    newer = await repository.load(Plan, id)
-    newer.add(node=uuid4(), kind="phase", title="Newer")
-    await saved(repository, newer)
-    newest = await repository.load(Plan, id)
-    repository._keep(old)
-    assert await repository.load(Plan, id) == newest
+    await repository.load(Plan, id)
+    await grown(repository, id)
+    tasks = await held_loads(log, repository, id, 3)
+    log.gate.set()
+    first, *others = await asyncio.gather(*tasks)
+    assert len(first.nodes) == 2
+    assert others == [first, first]
+
+
+async def test_a_load_that_ends_late_does_not_push_out_what_is_newer() -> None:
+    log = GatedLog()
+    repository = Repository(log)
+    id = await saved(repository, a_plan(uuid4()))
+    late = await held_loads(log, repository, id, 1)
+    late_gate, log.gate = log.gate, asyncio.Event()
+    log.gate.set()
+    await grown(repository, id)
+    assert len((await repository.load(Plan, id)).nodes) == 2
+    late_gate.set()
+    assert len((await late[0]).nodes) == 1
+    log.read_events = 0
+    assert len((await repository.load(Plan, id)).nodes) == 2
+    assert log.read_events == 0
 
 
 async def test_the_second_of_two_writers_of_one_version_conflicts(log: EventLog) -> None:

@@ -99,9 +99,11 @@ async def test_first_assets_at_once_start_the_task_once(system: System) -> None:
 async def test_nothing_is_put_under_a_disabled_or_unknown_node(system: System) -> None:
     ilze = await a_person(system)
     small = await a_plan(system, ilze, await a_process(system, ilze))
-    await plans.disable_node(system, by(ilze), node=small.objective)
-    with pytest.raises(Conflict):
-        await assets.create(system, by(ilze), node=small.task, kind="document", title="A")
+    await plans.set_status(system, by(ilze), node=small.task, status="finished")
+    await plans.disable_node(system, by(ilze), node=small.phase)
+    for node in (small.task, small.objective, small.phase):
+        with pytest.raises(Conflict):
+            await assets.create(system, by(ilze), node=node, kind="document", title="A")
     with pytest.raises(NotFound):
         await assets.create(system, by(ilze), node=uuid4(), kind="document", title="A")
 

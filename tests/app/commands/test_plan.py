@@ -136,6 +136,18 @@ async def test_a_manager_of_one_objective_moves_nothing_out_of_it(system: System
         await plans.add_node(system, by(marco), process=process, kind="phase", title="Mine")
 
 
+async def test_a_manager_of_one_objective_pulls_nothing_into_it(system: System) -> None:
+    ilze, marco = await a_person(system), await a_person(system)
+    process = await a_process(system, ilze)
+    mine, other = await a_plan(system, ilze, process), await a_plan(system, ilze, process)
+    await processes.grant(system, by(ilze), process=process, grantee=marco, rights=["view"])
+    await processes.grant(
+        system, by(ilze), process=process, grantee=marco, rights=["manage"], node=mine.objective
+    )
+    with pytest.raises(Forbidden):
+        await plans.move_node(system, by(marco), node=other.task, parent=mine.objective)
+
+
 async def test_unknown_nodes_are_not_found(system: System) -> None:
     ilze = await a_person(system)
     with pytest.raises(NotFound):
