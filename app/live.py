@@ -66,7 +66,11 @@ async def live(websocket: WebSocket) -> None:
         logger.exception("a live connection could not be checked")
         await _close(websocket, Close.SHUTTING_DOWN, "try again")
         return
-    await system.hub.serve(open_socket(websocket), admission)
+    socket = open_socket(websocket)
+    try:
+        await system.hub.serve(socket, admission)
+    finally:
+        socket.finish()
 
 
 async def _close(websocket: WebSocket, code: int, reason: str) -> None:
@@ -85,8 +89,9 @@ async def admit(system: System, websocket: WebSocket) -> Admission:
         raise TurnedAway(Close.NOT_FOUND, "no such document") from None
     visitor = await _visitor(system, websocket, document)
     try:
-        access = await system.authorization.document(visitor.person, document)
         profile = await system.people.get(visitor.person)
+        # last, and nothing is awaited between this and the hub's knowing: no revocation slips through
+        access = await system.authorization.document(visitor.person, document)
     except NotFound:
         raise TurnedAway(Close.NOT_FOUND, "no such document") from None
     if not access.enabled:
@@ -99,6 +104,7 @@ async def admit(system: System, websocket: WebSocket) -> Admission:
         colour=profile.colour,
         may_edit=visitor.may_write and "edit" in access.rights,
         format=access.format,
+        read_only=not visitor.may_write,
     )
 
 
@@ -149,10 +155,9 @@ async def watch_rights(system: System) -> None:
             async for events in system.log.follow(after, where=where):
                 await watch.follow(events)
                 after = events[-1].position
-        except Exception as error:  # the log is away: look at everybody once it is back
+        except Exception as error:  # the log is away; what happened meanwhile is read when it is back
             logger.warning("rights are not followed for now: %s", type(error).__name__)
             await asyncio.sleep(0.5)
-            watch.behind = True
 
 
 @dataclass(slots=True)
@@ -160,16 +165,16 @@ class RightsWatch:
     """Applies what events about rights mean to whoever is connected."""
 
     system: System
-    behind: bool = False
     _processes: dict[UUID, UUID] = field(default_factory=dict)
 
     async def follow(self, events: Sequence[RecordedEvent]) -> None:
         """Look again at everybody connected to documents of the processes that events are about."""
         changed = {event.process for event in events}
-        everybody, self.behind = self.behind, False
-        for document, person in list(self.system.hub.open()):
-            process = self._processes.get(document)
-            if everybody or process is None or process in changed:
+        connected = self.system.hub.open()
+        known = self._processes
+        self._processes = {document: known[document] for document, _ in connected if document in known}
+        for document, person in connected:
+            if self._processes.get(document) in (None, *changed):
                 await self._look_again(document, person)
 
     async def _look_again(self, document: UUID, person: UUID) -> None:

@@ -14,12 +14,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame, Opcode
 
-from realtime.ports import Socket, SocketClosed
+from realtime.ports import SocketClosed
 
 _EXTENSION = "interlink.connection"
 
 
-def open_socket(websocket: WebSocket) -> Socket:
+def open_socket(websocket: WebSocket) -> AsgiSocket:
     """The Socket of an accepted websocket."""
     connection = (websocket.scope.get("extensions") or {}).get(_EXTENSION)
     if connection is None:
@@ -95,6 +95,9 @@ class AsgiSocket:
         except (WebSocketDisconnect, RuntimeError, OSError):
             raise SocketClosed from None
 
+    def finish(self) -> None:
+        """The server ends the connection when the application returns."""
+
     async def close(self, code: int, reason: str) -> None:
         """Close with a code."""
         if self._websocket.application_state is WebSocketState.CONNECTED:
@@ -114,6 +117,11 @@ class DirectSocket(AsgiSocket):
     def attach(self, offer: Callable[[bytes], bool]) -> None:
         """Offer each message to this first; see PushSocket."""
         self._connection.offer = offer
+
+    def finish(self) -> None:
+        """Do not wait for a reader that did not even take the close frame in time."""
+        if not self._connection.writable.is_set():
+            self._connection.transport.abort()
 
     def send_now(self, data: bytes) -> bool:
         """Write at once, unless the reader is slow."""

@@ -50,6 +50,16 @@ def stamp(state: bytes, member: Member) -> bytes:
         raise Malformed("presence is not JSON") from None
 
 
+def _stamped_for(state: bytes) -> UUID | None:
+    """Whose a state is that another node stamped; raises Malformed."""
+    if state == _NULL:
+        return None
+    try:
+        return UUID(json.loads(state)["user"]["id"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise Malformed("not stamped") from None
+
+
 def _no_constant(name: str) -> None:
     raise ValueError(name)
 
@@ -59,7 +69,7 @@ class _Presence:
     """One client id. `clock` is the client's own; others are told `clock + lead`, at least `told`."""
 
     owner: Member | None  # None: on another node
-    person: UUID
+    person: UUID | None
     clock: int
     state: bytes  # stamped JSON text, or null
     seen: float
@@ -117,7 +127,7 @@ class AwarenessStates:
         known = self._known.get(client)
         if known is None:
             return True
-        if known.person != member.person:
+        if known.person not in (None, member.person):
             return False
         # the same person again: a reconnect announces itself first, a relay from another tab does not
         return not member.clients or (not known.here and clock > known.told)
@@ -142,7 +152,7 @@ class AwarenessStates:
         else:
             if known.owner is not None:
                 known.owner.clients.discard(client)
-            known.owner = member
+            known.owner, known.person = member, member.person
             if not known.here:  # others saw it leave: they must see a newer clock
                 known.lead = max(0, known.told + 1 - clock)
             self._put(known, clock, stamped, now)
@@ -156,16 +166,17 @@ class AwarenessStates:
             known.lead = max(known.lead, known.told + 1 - clock)
         known.clock, known.state, known.seen = clock, state, now
 
-    def remote(self, body: bytes, person: UUID, now: float) -> None:
+    def remote(self, body: bytes, now: float) -> None:
         """Take presence that another node stamped and published; raises Malformed."""
         for client, clock, state in read_entries(body):
             known = self._known.get(client)
             if known is None:
-                self._known[client] = known = _Presence(None, person, clock, state, now)
+                self._known[client] = known = _Presence(None, _stamped_for(state), clock, state, now)
             elif known.owner is not None and known.here:
                 continue  # ours; it moved here
             elif clock > known.told or (clock == known.told and state == _NULL):
                 known.owner, known.clock, known.lead, known.state, known.seen = None, clock, 0, state, now
+                known.person = _stamped_for(state) or known.person
             else:
                 continue
             self._dirty.add(client)

@@ -15,7 +15,7 @@ from realtime.limits import Limits
 from realtime.member import Member
 from realtime.metrics import Metrics
 from realtime.ports import Bus
-from realtime.protocol import Close, Message
+from realtime.protocol import Close, Edit, Message
 from realtime.room import CatchUp, Disconnect, Effect, Publish, Rebuild, Room, Send
 from realtime.room import Journal as ToJournal
 from realtime.session import Session
@@ -62,7 +62,10 @@ class Cell:
             self.empty_since = now
 
     def receive(self, session: Session, message: Message, now: float, at: datetime) -> None:
-        """A connection said something."""
+        """A connection said something; edits stay with their client while too much waits for the database."""
+        if type(message) is Edit and self._metrics.journal_bytes > self._limits.journal_bytes:
+            session.close(Close.SHUTTING_DOWN, "edits can't be saved now")
+            return
         self._perform(self.room.receive(session.member, message, now, at))
 
     def committed(self, rows: Sequence[int | None]) -> None:

@@ -58,6 +58,7 @@ class Hub:
         self._cells: dict[UUID, Cell] = {}
         self._sessions: set[Session] = set()
         self._nobody = asyncio.Event()  # set while there is no session
+        self._changed: dict[tuple[UUID, UUID], tuple[bool, bool]] = {}  # rights, since these came
         self._people: Counter[tuple[UUID, UUID]] = Counter()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._stopping = False
@@ -102,6 +103,8 @@ class Hub:
             self._count_out(key)
             raise
         member = Member.of(admission)
+        if key in self._changed:
+            member.may_edit = self._changed[key][1] and not member.read_only
         session = Session(socket, member, cell, limits=self._limits, metrics=self.metrics)
         member.session = session
         self._sessions.add(session)
@@ -136,6 +139,8 @@ class Hub:
 
     async def rights_changed(self, document: UUID, person: UUID, may_view: bool, may_edit: bool) -> None:
         """Let a person's connections to a document follow their rights."""
+        if (document, person) in self._people:
+            self._changed[document, person] = (may_view, may_edit)  # somebody may be on the way in
         cell = self._cells.get(document)
         if cell is None:
             return
@@ -166,6 +171,8 @@ class Hub:
         except Exception as error:
             logger.warning("document %s can't be opened: %s", document, type(error).__name__)
             raise Refused(Close.SHUTTING_DOWN, "the document can't be opened now") from error
+        if not self._changed.get((document, admission.person), (True, True))[0]:
+            raise Refused(Close.FORBIDDEN, "you may not see this document any more")
         if len(cell.room.members) >= self._limits.connections_per_document:
             raise Refused(Close.TOO_FAST, "too many connections")
         return cell
@@ -299,6 +306,7 @@ class Hub:
         self._people[key] -= 1
         if not self._people[key]:
             del self._people[key]
+            self._changed.pop(key, None)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -18,6 +18,7 @@ class Member:
     name: str
     colour: str
     may_edit: bool
+    read_only: bool = False
     clients: set[int] = field(default_factory=set)  # awareness ids that it announced
     heard: float = 0.0  # when it last said anything
     beat_at: float = 0.0  # when it must be told something
@@ -27,4 +28,11 @@ class Member:
     @classmethod
     def of(cls, admission: Admission) -> Member:
         """The member that an admission makes."""
-        return cls(admission.person, admission.session, admission.name, admission.colour, admission.may_edit)
+        return cls(
+            admission.person,
+            admission.session,
+            admission.name,
+            admission.colour,
+            admission.may_edit and not admission.read_only,
+            admission.read_only,
+        )

@@ -12,7 +12,10 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Who may enter a document, as found at the door. `name` and `colour` are shown to others."""
+    """Who may enter a document, as found at the door. `name` and `colour` are shown to others.
+
+    `read_only`: this connection may never write, whatever rights its person gets.
+    """
 
     document: UUID
     person: UUID
@@ -21,6 +24,7 @@ class Admission:
     colour: str
     may_edit: bool
     format: str
+    read_only: bool = False
 
 
 class SocketClosed(Exception):

@@ -336,7 +336,7 @@ class Room:
             return self.remote_update(message.data, message.update)
         if isinstance(message, Awareness):
             try:
-                self._awareness.remote(message.body, self.document, now)
+                self._awareness.remote(message.body, now)
             except Malformed:
                 return []
             return self._flush(now, publish=False)
@@ -400,7 +400,7 @@ class Room:
         """A person may write from now on, or may not any more."""
         effects: list[Effect] = []
         for member in self._everybody:
-            if member.person != person or member.may_edit == may_edit:
+            if member.person != person or member.read_only or member.may_edit == may_edit:
                 continue
             member.may_edit = may_edit
             if may_edit:

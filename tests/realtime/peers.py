@@ -77,6 +77,7 @@ class Peer:
     """A client with a document of its own that does what y-websocket does."""
 
     def __init__(self, hub: Hub, admitted: Admission, *, doc: pycrdt.Doc[Any] | None = None) -> None:
+        self.person = admitted.person
         self.pipe = Pipe()
         self.pipe.arrived = self._arrived
         self.doc = doc if doc is not None else pycrdt.Doc()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from uuid import uuid4
 
 import pycrdt
@@ -229,4 +230,56 @@ async def test_connections_per_person_are_bounded(store: MemoryStore) -> None:
     assert pipe.closed == (4529, "too many connections")
     await one.leave()
     assert not hub.open()
+    await hub.stop()
+
+
+async def test_a_right_revoked_while_the_document_loads(hub: Hub, store: MemoryStore) -> None:
+    document, person = uuid4(), uuid4()
+    cut, muted, other = Pipe(), Pipe(), uuid4()
+    serving = [
+        asyncio.create_task(hub.serve(cut, admission(document, person))),
+        asyncio.create_task(hub.serve(muted, admission(document, other))),
+    ]
+    while len(hub.open()) < 2:  # noqa: ASYNC110  both are counted before anything is awaited
+        await asyncio.sleep(0)
+    await hub.rights_changed(document, person, False, False)
+    await hub.rights_changed(document, other, True, False)
+    await serving[0]
+    assert cut.closed == (4403, "you may not see this document any more")
+    muted.inbound.put_nowait(protocol.update(bytes.fromhex("0101070004010174017800")))
+    await serving[1]
+    assert muted.closed is not None
+    assert muted.closed[0] == 4403
+    again = Peer(hub, admission(document, person))
+    await again.synced.wait()
+
+
+async def test_a_read_only_connection_stays_so(hub: Hub, store: MemoryStore) -> None:
+    document, person = uuid4(), uuid4()
+    admitted = replace(admission(document, person), read_only=True)
+    one = Peer(hub, admitted)
+    await one.synced.wait()
+    await hub.rights_changed(document, person, True, True)
+    one.text += "no"
+    await one.until(lambda: one.pipe.closed is not None)
+    assert not store.rows[document]
+
+
+async def test_when_too_much_waits_for_the_database_edits_stay_with_their_client(store: MemoryStore) -> None:
+    hub = Hub(store, limits=Limits(journal_bytes=100))
+    await hub.start()
+    document = uuid4()
+    one = Peer(hub, admission(document))
+    await one.synced.wait()
+    store.hold()
+    one.text += "x" * 200
+    await one.until(lambda: hub.metrics.journal_bytes > 100)
+    one.text += "y"
+    await one.until(lambda: one.pipe.closed is not None)
+    assert one.pipe.closed == (4503, "edits can't be saved now")
+    store.let_go()
+    await one.until(lambda: hub.metrics.journal_bytes == 0)
+    again = Peer(hub, admission(document, one.person), doc=one.doc)
+    await again.synced.wait()
+    await again.until(lambda: len(store.rows[document]) == 2)
     await hub.stop()

@@ -199,7 +199,7 @@ class RoomMachine(RuleBasedStateMachine):
             self.bursts.append(crdt.merge([row.update for row in rows]))
             self.rows = [row for row in self.rows if row not in rows]
         if taken:
-            assert Replay_is_whole(self.bursts), "what is sealed stands on its own"
+            assert stands_alone(self.bursts), "what is sealed stands on its own"
 
     @precondition(lambda self: not self.in_flight)
     @rule()
@@ -238,7 +238,7 @@ class RoomMachine(RuleBasedStateMachine):
         assert not self.room._parking
 
 
-def Replay_is_whole(bursts: list[bytes]) -> bool:  # noqa: N802  reads as a sentence above
+def stands_alone(bursts: list[bytes]) -> bool:
     work = Replay(Replica())
     for burst in bursts:
         work.feed(burst)
