@@ -1,4 +1,4 @@
-"""A log of each kind, and a system on it."""
+"""The real log, and a system on it. That MemoryLog behaves alike is shown in tests/contracts."""
 
 from __future__ import annotations
 
@@ -11,15 +11,11 @@ from app.eventlog.postgres import PostgresEventLog
 from app.system import System
 from domain.ports import EventLog
 from tests.builders import make_system
-from tests.memory_log import MemoryLog
 
 
-@pytest.fixture(params=["memory", "postgres"])
-async def log(request: pytest.FixtureRequest, pool: Pool) -> AsyncIterator[EventLog]:
-    """An empty event log of each kind."""
-    if request.param == "memory":
-        yield MemoryLog(pool)
-        return
+@pytest.fixture
+async def log(pool: Pool) -> AsyncIterator[EventLog]:
+    """An empty event log."""
     log = PostgresEventLog(pool)
     await log.start()
     yield log

@@ -61,30 +61,28 @@ async def test_the_id_does_not_lead_back_to_the_email(system: System) -> None:
     assert first.person != second.person
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "code"),
-    [
-        ("email", "", "email_invalid"),
-        ("email", "no-at", "email_invalid"),
-        ("email", "two@@ats.org", "email_invalid"),
-        ("email", "a b@example.org", "email_invalid"),
-        ("email", "a\x00@example.org", "bad_characters"),
-        ("email", "a@" + "b" * 300, "email_invalid"),
-        ("email", "\ud800@example.org", "bad_characters"),
-        ("name", " \u200b ", "name_missing"),
-        ("name", "x" * 101, "too_long"),
-        ("name", "Il\x1bze", "bad_characters"),
-        ("name", "\u202eezlI", "bad_characters"),
-        ("language", "english please", "language_unknown"),
-    ],
-)
-async def test_unfit_profiles_are_refused_and_nothing_is_kept(
-    system: System, field: str, value: str, code: str
-) -> None:
-    fields = {"email": "ilze@example.org", "name": "Ilze", "language": "lv"} | {field: value}
-    with pytest.raises(Invalid) as refusal:
-        await system.people.register(None, **fields)
-    assert (refusal.value.code, refusal.value.field) == (code, field)
+UNFIT = [
+    ("email", "", "email_invalid"),
+    ("email", "no-at", "email_invalid"),
+    ("email", "two@@ats.org", "email_invalid"),
+    ("email", "a b@example.org", "email_invalid"),
+    ("email", "a\x00@example.org", "bad_characters"),
+    ("email", "a@" + "b" * 300, "email_invalid"),
+    ("email", "\ud800@example.org", "bad_characters"),
+    ("name", " \u200b ", "name_missing"),
+    ("name", "x" * 101, "too_long"),
+    ("name", "Il\x1bze", "bad_characters"),
+    ("name", "\u202eezlI", "bad_characters"),
+    ("language", "english please", "language_unknown"),
+]
+
+
+async def test_unfit_profiles_are_refused_and_nothing_is_kept(system: System) -> None:
+    for field, value, code in UNFIT:
+        fields = {"email": "ilze@example.org", "name": "Ilze", "language": "lv"} | {field: value}
+        with pytest.raises(Invalid) as refusal:
+            await system.people.register(None, **fields)
+        assert (refusal.value.code, refusal.value.field) == (code, field)
     assert await system.log.head() == 0
 
 

@@ -188,14 +188,15 @@ async def test_the_database_holds_no_secret(sign_in: SignIn, pool: Pool, ilze: U
         assert base64.urlsafe_b64decode(secret)[16:].hex() not in held
 
 
-@pytest.mark.parametrize(
-    "hostile", ["", "a", "ilk_", "é" * 64, "=" * 64, "A" * 10_000, "a\x00" * 32, " " * 68]
-)
-async def test_hostile_secrets_open_nothing(sign_in: SignIn, hostile: str) -> None:
-    assert await sign_in.session(hostile) is None
-    assert await sign_in.bearer(hostile) is None
-    assert await sign_in.bearer("ilk_" + hostile) is None
-    await sign_in.close_session(hostile)
+HOSTILE = ("", "a", "ilk_", "é" * 64, "=" * 64, "A" * 10_000, "a\x00" * 32, " " * 68, "A" * 63 + "\n")
+
+
+async def test_hostile_secrets_open_nothing(sign_in: SignIn) -> None:
+    for hostile in HOSTILE:
+        assert await sign_in.session(hostile) is None
+        assert await sign_in.bearer(hostile) is None
+        assert await sign_in.bearer("ilk_" + hostile) is None
+        await sign_in.close_session(hostile)
 
 
 async def test_a_database_that_is_away_is_unavailable(sign_in: SignIn, pool: Pool, ilze: UUID) -> None:

@@ -128,10 +128,11 @@ def test_what_is_disabled_takes_all_below_with_it_until_restored() -> None:
     plan.disable(phase)
     assert not plan.is_enabled(task)
     assert plan.find(task).enabled, "its own switch is untouched"
-    for refused in (lambda: plan.set_status(task, "finished"), lambda: add(plan, "task", objective)):
-        with pytest.raises(Conflict) as refusal:
-            refused()
-        assert refusal.value.code == "node_disabled"
+    with pytest.raises(Conflict) as refusal:
+        plan.set_status(task, "finished")
+    assert refusal.value.code == "node_disabled"
+    with pytest.raises(Conflict):
+        add(plan, "task", objective)
     plan.disable(objective)
     plan.restore(phase)
     assert not plan.is_enabled(task)
@@ -151,9 +152,10 @@ def test_nothing_moves_into_a_disabled_part() -> None:
 def test_a_refused_command_leaves_no_trace() -> None:
     plan, phase, _, task = a_tree()
     version = plan.version
-    for refused in (lambda: plan.rename(task, " "), lambda: plan.describe(task, "\x00")):
-        with pytest.raises(Invalid):
-            refused()
+    with pytest.raises(Invalid):
+        plan.rename(task, " ")
+    with pytest.raises(Invalid):
+        plan.describe(task, "\x00")
     with pytest.raises(Invalid):
         plan.move(task, parent=phase)
     assert (plan.version, len(plan.pending_events)) == (version, version)

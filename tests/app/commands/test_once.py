@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from app.commands import ATTEMPTS, once
+from app.commands import ATTEMPTS, new_id, once
 from app.commands import plan as plans
 from app.commands import process as processes
 from app.system import System
@@ -46,7 +46,7 @@ async def test_a_repeat_answers_the_same_although_its_author_has_since_lost_the_
     ilze, marco = await a_person(system), await a_person(system)
     start = by(ilze)
     process = (await processes.start(system, start, title="A", language="en")).id
-    administers = processes.new_id(start, "permission")
+    administers = new_id(start, "permission")
     await processes.grant(system, by(ilze), process=process, grantee=marco, rights=["administer"])
     give_up = by(ilze)
     first = await processes.revoke(system, give_up, permission=administers)

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from app.commands import new_id
 from app.commands import process as processes
 from app.system import System
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
@@ -101,6 +102,6 @@ async def test_the_last_administrator_stays(system: System) -> None:
     start = by(ilze)
     process = (await processes.start(system, start, title="A", language="lv")).id
     with pytest.raises(Conflict) as refusal:
-        await processes.revoke(system, by(ilze), permission=processes.new_id(start, "permission"))
+        await processes.revoke(system, by(ilze), permission=new_id(start, "permission"))
     assert refusal.value.code == "last_administrator"
     assert await system.authorization.rights(ilze, process) == ALL
