@@ -36,7 +36,10 @@ def postgres_server() -> Iterator[str]:
     """A PostgreSQL server of this test process's own."""
     with tempfile.TemporaryDirectory(prefix="interlink-test-", ignore_cleanup_errors=True) as directory:
         server = EmbeddedPostgres(Path(directory) / "pg")
-        yield server.start()
+        url = server.start()
+        asyncio.run(_run(url, "ALTER SYSTEM SET fsync = off"))  # what crashes is tested on servers of its own
+        asyncio.run(_run(url, "SELECT pg_reload_conf()"))
+        yield url
         server.stop()
 
 
