@@ -28,7 +28,7 @@ from app.eventlog.transaction import (
 )
 from domain.errors import DomainError, Unavailable
 
-BATCH_MINIMUM = 64  # appends, if so many wait
+BATCH_APPENDS = 1_000
 BATCH_BYTES = 16 * 2**20  # payload and attachments
 BACK_OFF = (0.02, 1.0)  # seconds, first and longest
 
@@ -98,17 +98,12 @@ class Committer:
             await self._disconnect()
 
     def _take(self) -> list[Append]:
-        """A batch from the front of the queue; an append with company is taken alone.
-
-        A long queue is taken in halves: while one half is being stored, the callers of the other
-        get their answers and come back, so that we and the database work at the same time.
-        """
+        """All that is queued, up to a size; an append with company is taken alone."""
         batch = [self._queue.popleft()]
         if batch[0].alongside is not None:
             return batch
-        most = max(BATCH_MINIMUM, (len(self._queue) + 1) // 2)
         size = 0
-        while self._queue and self._queue[0].alongside is None and len(batch) < most:
+        while self._queue and self._queue[0].alongside is None and len(batch) < BATCH_APPENDS:
             size += sum(draft.size for draft in batch[-1].drafts)
             if size >= BATCH_BYTES:
                 break

@@ -3,37 +3,37 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from app.eventlog.identifiers import uuid7
+from app.eventlog.identifiers import NOISE, uuid7
 from app.eventlog.leaf import SALT_SIZE, Leaf
 from domain.ports import Context, NewEvent
 
-COLUMNS = {
-    "stream_version": "int",
-    "leaf_hash": "bytea",
-    "event_id": "uuid",
-    "stream": "uuid",
-    "type": "text",
-    "schema_version": "int",
-    "actor": "uuid",
-    "on_behalf_of": "uuid",
-    "command_id": "uuid",
-    "correlation_id": "uuid",
-    "causation_id": "uuid",
-    "process": "uuid",
-    "tags": "text",  # one on each line
-    "payload": "bytea",
-    "attachment": "bytea",
-    "salt": "bytea",
-}
-"""What a row is made of, besides position and time, and the types they travel in."""
+COLUMNS = (
+    "position",
+    "stream_version",
+    "recorded_at",
+    "leaf_hash",
+    "event_id",
+    "stream",
+    "type",
+    "schema_version",
+    "actor",
+    "on_behalf_of",
+    "command_id",
+    "correlation_id",
+    "causation_id",
+    "process",
+    "tags",
+    "payload",
+    "attachment",
+    "salt",
+)
 
 
 class Draft:
-    """What will be stored as one row: see COLUMNS. The first two come with the place."""
+    """What will be stored as one row: see COLUMNS. The first four come with the place."""
 
     __slots__ = ("_leaf", "_row", "event", "event_id")
 
@@ -52,7 +52,7 @@ class Draft:
             context.correlation_id,
             context.causation_id,
             event.process,
-            "\n".join(event.tags),
+            event.tags,
             event.payload,
             event.attachment,
             salt,
@@ -66,13 +66,10 @@ class Draft:
     def place(self, position: int, version: int, recorded_at: datetime) -> tuple[bytes, tuple[object, ...]]:
         """The leaf hash and the whole row, at a position and stream version."""
         leaf = self._leaf.hash(position, version, recorded_at)
-        return leaf, (version, leaf, *self._row)
+        return leaf, (position, version, recorded_at, leaf, *self._row)
 
 
-def drafts(events: Sequence[NewEvent], context: Context) -> list[Draft]:
-    """Events with ids and salts of their own."""
-    noise = os.urandom(SALT_SIZE * len(events))
-    return [
-        Draft(event, context, event_id, noise[index * SALT_SIZE : (index + 1) * SALT_SIZE])
-        for index, (event, event_id) in enumerate(zip(events, uuid7(len(events)), strict=True))
-    ]
+def draft(event: NewEvent, context: Context) -> Draft:
+    """An event with an id and a salt of its own."""
+    noise = os.urandom(NOISE + SALT_SIZE)
+    return Draft(event, context, uuid7(noise[:NOISE]), noise[NOISE:])

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import time
 from uuid import UUID
 
 from asyncpg.pgproto import pgproto
 
+NOISE = 10
+"""Random bytes that one id needs."""
 
-def uuid7(count: int = 1) -> list[UUID]:
-    """`count` new ids: 48 bits of Unix milliseconds, 74 random bits."""
+
+def uuid7(noise: bytes) -> UUID:
+    """A new id: 48 bits of Unix milliseconds, 74 of the 80 random bits given."""
     stamp = (time.time_ns() // 1_000_000).to_bytes(6, "big")
-    noise = os.urandom(10 * count)
-    return [_uuid7(stamp, noise[at : at + 10]) for at in range(0, 10 * count, 10)]
-
-
-def _uuid7(stamp: bytes, noise: bytes) -> UUID:
     version, variant = 0x70 | noise[0] & 0x0F, 0x80 | noise[2] & 0x3F
     return pgproto.UUID(stamp + bytes((version, noise[1], variant)) + noise[3:])

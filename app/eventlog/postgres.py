@@ -12,7 +12,7 @@ from app.eventlog import reading
 from app.eventlog.announcements import HEAD, Announcements
 from app.eventlog.committer import Committer
 from app.eventlog.decision import Append
-from app.eventlog.draft import drafts
+from app.eventlog.draft import draft
 from app.eventlog.failures import unavailable_when_away
 from domain.errors import Unavailable
 from domain.ports import Alongside, AppendCondition, Appended, Context, EventFilter, NewEvent, RecordedEvent
@@ -77,7 +77,14 @@ class PostgresEventLog:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Appended] = loop.create_future()
         self._committer.submit(
-            Append(drafts(events, context), context.command_id, condition, alongside, answer, loop.time())
+            Append(
+                [draft(event, context) for event in events],
+                context.command_id,
+                condition,
+                alongside,
+                answer,
+                loop.time(),
+            )
         )
         return await answer
 

@@ -60,16 +60,6 @@ SELECT EXISTS (
 )
 """
 
-_NAMES = ", ".join(COLUMNS)
-_VALUES = _NAMES.replace("tags", "string_to_array(tags, chr(10))")
-_ARRAYS = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(COLUMNS.values(), 3))
-
-INSERT = f"""
-INSERT INTO events (position, recorded_at, {_NAMES})
-SELECT $1::bigint + place, $2::timestamptz, {_VALUES}
-FROM unnest({_ARRAYS}) WITH ORDINALITY AS drafts ({_NAMES}, place)
-"""
-
 MOVE_HEAD = """
 UPDATE log_head SET position = {position}, recorded_at = '{recorded_at}', frontier = '\\x{frontier}';
 NOTIFY {channel}, '{position}'
@@ -167,7 +157,7 @@ async def _insert(
         leaf, values = draft.place(position, version, recorded_at)
         frontier.append(leaf)
         rows.append(values)
-    await connection.execute(INSERT, state.position, recorded_at, *zip(*rows, strict=True))
+    await connection.copy_records_to_table("events", records=rows, columns=COLUMNS)
     move_head = MOVE_HEAD.format(
         position=frontier.size,
         recorded_at=recorded_at.isoformat(),

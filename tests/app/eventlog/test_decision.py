@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.eventlog.decision import Append, KnownCommand, Outcome, State, decide, least_versions
-from app.eventlog.draft import drafts
+from app.eventlog.draft import draft
 from domain.errors import VersionConflict
 from domain.ports import AppendCondition, Appended, Context, NewEvent
 
@@ -22,7 +22,7 @@ def append(
 ) -> Append:
     context = Context(command_id=command or uuid4())
     answer: Any = None
-    return Append(drafts(events, context), context.command_id, condition, None, answer, 0.0)
+    return Append([draft(e, context) for e in events], context.command_id, condition, None, answer, 0.0)
 
 
 def event(stream: UUID, version: int | None = None, type: str = "x", tags: tuple[str, ...] = ()) -> NewEvent:
