@@ -283,3 +283,22 @@ async def test_when_too_much_waits_for_the_database_edits_stay_with_their_client
     await again.synced.wait()
     await again.until(lambda: len(store.rows[document]) == 2)
     await hub.stop()
+
+
+async def test_a_room_that_is_loaded_again_has_what_was_on_its_way(hub: Hub, store: MemoryStore) -> None:
+    document = uuid4()
+    one = Peer(hub, admission(document))
+    await one.synced.wait()
+    store.hold()
+    one.text += "on its way"
+    await one.until(lambda: hub.metrics.journal_entries == 1)
+    hub._cells[document].retire("a test says so")
+    await one.task
+    assert one.pipe.closed == (4503, "the document is loaded again")
+    back = Peer(hub, admission(document))
+    loads = store.loads
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert store.loads == loads, "it waits for the journal"
+    store.let_go()
+    await back.until(lambda: str(back.text) == "on its way")

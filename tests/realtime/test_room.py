@@ -435,3 +435,24 @@ def test_a_claim_lost_to_another_node_rebuilds_the_room() -> None:
 def test_edit_messages_are_typed() -> None:
     message = protocol.parse(protocol.update(typed("x")[1]), 1000)
     assert isinstance(message, Edit)
+
+
+def test_a_burst_is_not_sealed_before_what_it_hangs_on() -> None:
+    """By insertion between somebody's letters, and by deleting them."""
+    for change in ("insert", "delete"):
+        door = Door()
+        ilze, anna = door.member(), door.member()
+        _, first = typed("abc")
+        door.commit(door.say(ilze, protocol.update(first)))
+        theirs: pycrdt.Doc[Any] = pycrdt.Doc()
+        theirs.apply_update(first)
+        before, text = theirs.get_state(), theirs.get("content", type=pycrdt.Text)
+        if change == "insert":
+            text.insert(1, "X")
+        else:
+            del text[1:2]
+        door.commit(door.say(anna, protocol.update(theirs.get_update(before))))
+        door.room.leave(anna, 0.0)
+        assert not door.room.bursts.take(START), change
+        door.room.leave(ilze, 0.0)
+        assert set(door.room.bursts.take(START)) == {ilze.person, anna.person}
