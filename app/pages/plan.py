@@ -55,6 +55,7 @@ async def add(page: Page) -> Response:
 async def shift(page: Page) -> Response:
     """Move a node one place up or down among its siblings; at the end it stays where it is."""
     process, node = page.id("process"), page.id("node")
+    await page.system.authorization.require(page.person, "manage", process, node)
     form = await page.submitted("shift")
     plan = await page.system.repository.load(Plan, Plan.create_id(process))
     found = plan.find(node)

@@ -54,7 +54,6 @@ async def enter(page: Page) -> Response:
         )
     except Invalid as refusal:
         return await show(page.refused(form, refusal))
-    await page.system.views.wait_all(await page.system.log.head())
     cookie, _ = await page.system.sign_in.open_session(profile.person)
     response = RedirectResponse(safe_next(form["next"] or page.query("next")), 303, NO_STORE)
     set_session(response, cookie, page.system.settings)

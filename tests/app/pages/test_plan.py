@@ -110,3 +110,23 @@ async def test_readers_get_no_controls(system: System, ilze: Reader, janis: Read
         assert "Add a" not in html
     csrf = (await janis.form(work.here, "/sign-out"))["csrf"]
     await janis.post(f"{work.task}/status", status=403, csrf=csrf, **{"from": "plan"})
+    await janis.post(f"{work.task}/shift", status=403, csrf=csrf, to="nowhere")
+
+
+async def test_strangers_change_nothing_and_learn_nothing(janis: Reader, work: Work) -> None:
+    csrf = (await janis.form("/", "/sign-out"))["csrf"]
+    for path in (
+        "shift",
+        "status",
+        "describe",
+        "move",
+        "disable",
+        "restore",
+        "assets/document",
+        "assets/link",
+    ):
+        await janis.post(f"{work.task}/{path}", status=404, csrf=csrf, title="x", url="https://example.org")
+    for path in ("plan", "people", "edit"):
+        await janis.post(f"{work.here}/{path}", status=404, csrf=csrf, title="x", kind="phase")
+    for change in ("rename", "disable", "restore"):
+        await janis.post(f"{work.here}/assets/{work.asset}/{change}", status=404, csrf=csrf, title="x")
