@@ -24,6 +24,7 @@ def test_paths_of_this_site_are_kept(wish: str) -> None:
         "processes",
         "https://evil.example",
         "//evil.example",
+        "///evil.example",  # a path to Python, another host to browsers
         "/\\evil.example",
         "/\t/evil.example",
         "/\n/evil.example",

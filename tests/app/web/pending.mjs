@@ -53,8 +53,10 @@ const checks = {
     text.insert(0, "one");
     text.insert(0, "two");
     text.insert(0, "three");
-    pending.confirmed(Y.mergeUpdates([sent[0], sent[1]]));
+    pending.confirmed(Y.mergeUpdates([sent[0], sent[2]]));
     assert.equal(pending.empty, false);
+    pending.confirmed(sent[1]);
+    assert.equal(pending.empty, true);
   },
   "a deletion alone is not saved by what came before it"() {
     const { pending, sent, text } = author();
@@ -94,7 +96,7 @@ const checks = {
     const server = new Y.Doc();
     Y.applyUpdate(server, Y.encodeStateAsUpdate(doc));
     pending.known(Y.encodeStateVector(server));
-    assert.equal(pending.empty, false);
+    assert.equal(pending.empty, false, "the deletion is not known to be stored");
     pending.confirmed(Y.encodeStateAsUpdate(server, Y.encodeStateVector(doc)));
     assert.equal(pending.empty, true);
   },

@@ -75,8 +75,6 @@ def test_a_failed_build_is_not_taken_for_done(
 
 
 def test_npm_s_own_words_are_repeated(build: Any) -> None:
-    with pytest.raises(
-        RuntimeError, match="package.json is not valid JSON|not valid JSON while parsing"
-    ) as failed:
+    with pytest.raises(RuntimeError, match="is not valid JSON while parsing") as failed:
         build.npm("run", "nothing")
     assert str(failed.value).startswith("npm run nothing ended with 1:")
