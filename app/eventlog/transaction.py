@@ -21,9 +21,13 @@ Clock: TypeAlias = Callable[[], datetime]
 
 CHANNEL = "interlink_events"
 
-# Every look-up here is by key; a plan made while the table was small must not scan it when it is big.
+# Every look-up here is by key: planned once, and never as a scan that was right while the table was small.
 # A process that vanished with the head locked must not stop the others for good.
-PREPARE_SESSION = "SET enable_seqscan = off; SET idle_in_transaction_session_timeout = '60s'"
+PREPARE_SESSION = """
+SET enable_seqscan = off;
+SET plan_cache_mode = force_generic_plan;
+SET idle_in_transaction_session_timeout = '60s'
+"""
 
 LOCK_HEAD = "SELECT FROM log_head FOR UPDATE"
 
