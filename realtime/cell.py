@@ -10,14 +10,15 @@ from uuid import UUID
 
 from realtime import protocol
 from realtime.crdt import EngineError
+from realtime.effects import CatchUp, Disconnect, Effect, Publish, Rebuild, Send
+from realtime.effects import Journal as ToJournal
 from realtime.journal import Journal
 from realtime.limits import Limits
 from realtime.member import Member
 from realtime.metrics import Metrics
 from realtime.ports import Bus
 from realtime.protocol import Close, Edit, Message
-from realtime.room import CatchUp, Disconnect, Effect, Publish, Rebuild, Room, Send
-from realtime.room import Journal as ToJournal
+from realtime.room import Room
 from realtime.session import Session
 
 logger = logging.getLogger(__name__)
@@ -99,22 +100,22 @@ class Cell:
     @property
     def version(self) -> int:
         """Counts the changes of the document."""
-        return self.room.version
+        return self.room.content.version
 
     def state_vector(self) -> bytes:
         """What the document has now."""
-        return self.room.state_vector()
+        return self.room.content.state_vector()
 
     def catch_up(self, member: Member, state_vector: bytes) -> list[bytes]:
         """Frames that bring a reader from a state vector to now, presence included."""
         try:
-            frames = self.room.since(state_vector)
+            frames = self.room.content.since(state_vector)
         except EngineError:
             self.retire("the engine failed")
             return []
         frames += self.room.presence_for(member)
         if member.may_edit:
-            frames.append(protocol.step1(self.room.state_vector()))
+            frames.append(protocol.step1(self.room.content.state_vector()))
         return frames
 
     # --- effects

@@ -128,7 +128,7 @@ class Hub:
         """Everything committed of a document, as a Yjs update (format v1)."""
         cell = self._cells.get(document)
         if cell is not None and not cell.retired:
-            return cell.room.state()
+            return cell.room.content.state()
         return (await committed_replica(await self._store.load(document))).state()
 
     # --- rights
@@ -245,7 +245,7 @@ class Hub:
         if cell is not None and not cell.retired:
             cell.room.learn_authors(dict(stored.clients))
             replica = await committed_replica(stored)
-            cell.remote_updates([replica.diff(cell.room.state_vector())])
+            cell.remote_updates([replica.diff(cell.room.content.state_vector())])
 
     # --- time
 

@@ -15,7 +15,9 @@ from uuid import UUID
 from realtime import crdt, protocol, wire
 from realtime.awareness import AwarenessStates
 from realtime.bursts import Bursts
+from realtime.content import Content
 from realtime.crdt import EngineError, Replica
+from realtime.effects import CatchUp, Disconnect, Effect, Journal, Publish, Rebuild, Send
 from realtime.gate import Gate, News, trimmed
 from realtime.limits import Limits
 from realtime.member import Member
@@ -26,55 +28,7 @@ from realtime.protocol import Awareness, Close, Edit, Message, QueryAwareness, S
 from realtime.update import EMPTY, Update, walk
 from realtime.wire import Malformed
 
-_NOTHING = b"\x00"  # the state vector of an empty document
 _ASK_AGAIN = 1.0  # seconds between two step1 to one client
-_TAIL = 64 * 1024  # bytes kept beside the cached state before it is made anew
-
-
-@dataclass(slots=True)
-class Send:
-    """Deliver one frame."""
-
-    to: Sequence[Member]
-    frame: bytes
-
-
-@dataclass(slots=True)
-class Journal:
-    """Commit an entry, then call `committed`."""
-
-    entry: Entry
-
-
-@dataclass(slots=True)
-class Publish:
-    """Tell the other nodes."""
-
-    frame: bytes
-
-
-@dataclass(slots=True)
-class Disconnect:
-    """End a connection."""
-
-    member: Member
-    code: Close
-    reason: str
-
-
-@dataclass(slots=True)
-class CatchUp:
-    """Another node's update leans on what is not here: feed everything stored to `remote_update`."""
-
-
-@dataclass(slots=True)
-class Rebuild:
-    """The replica can't be trusted any more: end all connections, drop the room, load it again."""
-
-    reason: str
-
-
-Effect = Send | Journal | Publish | Disconnect | CatchUp | Rebuild
 
 
 @dataclass(slots=True)
@@ -92,8 +46,7 @@ class Room:
     ) -> None:
         self.document = document
         self.bursts = Bursts(limits)
-        self.version = 0  # counts changes of the replica
-        self._replica = replica
+        self.content = Content(replica)
         self._authors = authors
         self._limits = limits
         self._metrics = metrics
@@ -103,10 +56,7 @@ class Room:
         self._awareness = AwarenessStates(limits, authors)
         self._in_flight: deque[_InFlight] = deque()
         self._parking = Parking(limits, metrics)
-        self._state: bytes | None = None  # cached; `_tail` came after it
-        self._tail: list[bytes] = []
-        self._tail_bytes = 0
-        self._size = len(self.state())
+        self._size = len(self.content.state())
 
     # --- joining and leaving
 
@@ -228,7 +178,9 @@ class Room:
     def _too_large(self, more: int) -> bool:
         self._size += more
         if self._size > self._limits.document_state:
-            self._size = len(self.state()) + sum(len(each.entry.update) for each in self._in_flight) + more
+            self._size = (
+                len(self.content.state()) + sum(len(each.entry.update) for each in self._in_flight) + more
+            )
         if self._size <= self._limits.document_state:
             return False
         self._size -= more
@@ -246,49 +198,18 @@ class Room:
         if now - member.asked < _ASK_AGAIN:
             return []
         member.asked = now
-        return [Send((member,), protocol.step1(self._replica.state_vector()))]
+        return [Send((member,), protocol.step1(self.content.state_vector()))]
 
     # --- what a connection lacks
 
     def _answer(self, member: Member, state_vector: bytes, now: float) -> list[Effect]:
         try:
-            effects: list[Effect] = [Send((member,), frame) for frame in self.since(state_vector)]
+            effects: list[Effect] = [Send((member,), frame) for frame in self.content.since(state_vector)]
         except EngineError:
             return [Disconnect(member, Close.MALFORMED, "malformed state vector")]
         if member.may_edit and member.asked == float("-inf"):
             effects += self._ask(member, now)
         return effects
-
-    def since(self, state_vector: bytes) -> list[bytes]:
-        """The frames that give everything committed to who has a state vector; the last is a step2.
-
-        What came after the cached state goes first: a client is in sync when it has read the step2,
-        and until then keeps what leans on it.
-        """
-        if state_vector != _NOTHING:
-            return [protocol.step2(self._replica.diff(state_vector))]
-        state = self._cached()
-        if not self._tail:
-            return [protocol.step2(state)]
-        self._tail = [crdt.merge(self._tail)]
-        return [protocol.update(self._tail[0]), protocol.step2(state)]
-
-    def _cached(self) -> bytes:
-        """A state that is whole together with `_tail`: many newcomers cost one encoding."""
-        if self._state is None:
-            self._state = self._replica.state()
-            self._tail, self._tail_bytes = [], 0
-        return self._state
-
-    def state(self) -> bytes:
-        """Everything committed, as one update."""
-        if self._tail:
-            self._state = None
-        return self._cached()
-
-    def state_vector(self) -> bytes:
-        """What the replica has."""
-        return self._replica.state_vector()
 
     def presence_for(self, member: Member) -> list[bytes]:
         """The frame that tells who is here, if anybody."""
@@ -315,17 +236,9 @@ class Room:
     def _apply(self, updates: list[bytes]) -> bytes | Rebuild:
         """Bring the replica forward; returns the frame that does the same to everybody."""
         try:
-            merged = updates[0] if len(updates) == 1 else crdt.merge(updates)
-            self._replica.apply(merged)
+            return protocol.update(self.content.apply(updates))
         except EngineError:
             return Rebuild("the engine refused a committed update")
-        self.version += 1
-        if self._state is not None:
-            self._tail.append(merged)
-            self._tail_bytes += len(merged)
-            if self._tail_bytes > max(_TAIL, len(self._state) // 4):
-                self._state, self._tail = None, []
-        return protocol.update(merged)
 
     # --- other nodes
 

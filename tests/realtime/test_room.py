@@ -18,13 +18,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from realtime import crdt, protocol, wire
 from realtime.crdt import Replica
+from realtime.effects import Disconnect, Effect, Journal, Rebuild, Send
 from realtime.limits import Limits
 from realtime.member import Member
 from realtime.metrics import Metrics
 from realtime.ports import Entry, Row
 from realtime.protocol import Close, Edit
 from realtime.replay import Replay
-from realtime.room import Disconnect, Effect, Journal, Rebuild, Room, Send
+from realtime.room import Room
 from realtime.update import walk
 
 PEOPLE = 4
@@ -210,7 +211,7 @@ class RoomMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_replica_is_what_is_committed(self) -> None:
-        assert self.room._replica.clocks() == self.committed.clocks()
+        assert self.room.content._replica.clocks() == self.committed.clocks()
 
     def teardown(self) -> None:
         for who in range(PEOPLE):
@@ -230,7 +231,7 @@ class RoomMachine(RuleBasedStateMachine):
         if written:
             reference.apply_update(crdt.merge(written))
         expected = text_of(reference.get_update())
-        assert text_of(self.room.state()) == expected
+        assert text_of(self.room.content.state()) == expected
         for client in self.clients:
             assert str(client.text) == expected
         alone = replica_of([*self.bursts, *(row.update for row in self.rows)])
@@ -355,7 +356,7 @@ def test_an_early_update_waits_and_its_author_is_asked() -> None:
     effects = door.say(member, protocol.update(first))
     assert len([effect for effect in effects if isinstance(effect, Journal)]) == 2
     door.commit(effects)
-    assert text_of(door.room.state()) == "first second"
+    assert text_of(door.room.content.state()) == "first second"
 
 
 def test_what_is_parked_is_bounded() -> None:

@@ -1,0 +1,64 @@
+"""What is committed of a document: the replica, and a cached encoding that many newcomers share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from realtime import crdt, protocol
+from realtime.crdt import Replica
+
+_NOTHING = b"\x00"  # the state vector of an empty document
+_TAIL = 64 * 1024  # bytes kept beside the cached state before it is made anew
+
+
+class Content:
+    """Holds a replica, which is its own from now. All methods raise EngineError if the engine fails."""
+
+    def __init__(self, replica: Replica) -> None:
+        self.version = 0  # counts changes
+        self._replica = replica
+        self._state: bytes | None = None  # whole together with `_tail`, which came after it
+        self._tail: list[bytes] = []
+        self._tail_bytes = 0
+
+    def state_vector(self) -> bytes:
+        """What is here."""
+        return self._replica.state_vector()
+
+    def state(self) -> bytes:
+        """Everything, as one update."""
+        if self._tail:
+            self._state = None
+        return self._cached()
+
+    def since(self, state_vector: bytes) -> list[bytes]:
+        """The frames that give everything to who has a state vector; the last is a step2.
+
+        What came after the cached state goes first: a client is in sync when it has read the step2,
+        and until then keeps what leans on it.
+        """
+        if state_vector != _NOTHING:
+            return [protocol.step2(self._replica.diff(state_vector))]
+        state = self._cached()
+        if not self._tail:
+            return [protocol.step2(state)]
+        self._tail = [crdt.merge(self._tail)]
+        return [protocol.update(self._tail[0]), protocol.step2(state)]
+
+    def apply(self, updates: Sequence[bytes]) -> bytes:
+        """Take updates in; returns them as one."""
+        merged = updates[0] if len(updates) == 1 else crdt.merge(updates)
+        self._replica.apply(merged)
+        self.version += 1
+        if self._state is not None:
+            self._tail.append(merged)
+            self._tail_bytes += len(merged)
+            if self._tail_bytes > max(_TAIL, len(self._state) // 4):
+                self._state, self._tail = None, []
+        return merged
+
+    def _cached(self) -> bytes:
+        if self._state is None:
+            self._state = self._replica.state()
+            self._tail, self._tail_bytes = [], 0
+        return self._state

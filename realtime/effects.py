@@ -1,0 +1,56 @@
+"""What a room wants done, for the shell to carry out in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from realtime.member import Member
+from realtime.ports import Entry
+from realtime.protocol import Close
+
+
+@dataclass(slots=True)
+class Send:
+    """Deliver one frame."""
+
+    to: Sequence[Member]
+    frame: bytes
+
+
+@dataclass(slots=True)
+class Journal:
+    """Commit an entry, then call `committed`."""
+
+    entry: Entry
+
+
+@dataclass(slots=True)
+class Publish:
+    """Tell the other nodes."""
+
+    frame: bytes
+
+
+@dataclass(slots=True)
+class Disconnect:
+    """End a connection."""
+
+    member: Member
+    code: Close
+    reason: str
+
+
+@dataclass(slots=True)
+class CatchUp:
+    """Another node's update leans on what is not here: feed everything stored to `remote_update`."""
+
+
+@dataclass(slots=True)
+class Rebuild:
+    """The replica can't be trusted any more: end all connections, drop the room, load it again."""
+
+    reason: str
+
+
+Effect = Send | Journal | Publish | Disconnect | CatchUp | Rebuild
