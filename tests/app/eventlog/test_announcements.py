@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -13,7 +14,7 @@ from app.eventlog.announcements import Announcements
 from app.eventlog.postgres import PostgresEventLog
 from app.eventlog.transaction import CHANNEL
 from domain.errors import Unavailable
-from domain.ports import Context, NewEvent, RecordedEvent
+from domain.ports import Context, EventFilter, NewEvent, RecordedEvent
 from tests.app.eventlog.proxy import Proxy
 
 
@@ -49,6 +50,8 @@ async def test_a_missed_notification_is_made_up_for(announcements: Announcements
 
 async def test_an_old_notification_turns_nothing_back(announcements: Announcements, pool: Pool) -> None:
     announcements.announce(7)
+    announcements.announce(5)
+    assert announcements.head == 7
     await pool.execute(f"NOTIFY {CHANNEL}, '3'; NOTIFY {CHANNEL}, '8'")
     async with asyncio.timeout(5):
         assert await announcements.beyond(7) == 8
@@ -109,6 +112,26 @@ async def test_a_follower_misses_nothing_when_the_connection_is_lost(
     async with asyncio.timeout(15):
         await following
     assert [recorded.position for recorded in seen] == list(range(1, 31))
+
+
+async def test_a_follower_rests_while_nothing_comes(
+    log: PostgresEventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = 0
+    read = log.read
+
+    async def counted(**options: Any) -> Sequence[RecordedEvent]:
+        nonlocal reads
+        reads += 1
+        return await read(**options)
+
+    monkeypatch.setattr(log, "read", counted)
+    following = asyncio.create_task(anext(log.follow(where=EventFilter(types=("document.*",)))))
+    for _ in range(5):
+        await log.append([event()], Context())
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(following, 0.3)
+    assert 1 <= reads <= 5
 
 
 async def test_followers_end_when_the_log_stops(pool: Pool) -> None:

@@ -16,6 +16,7 @@ from app.eventlog.leaf import leaf
 from app.eventlog.merkle import Frontier
 from app.eventlog.postgres import PostgresEventLog
 from domain.ports import AppendCondition, Appended, Context, EventLog, NewEvent
+from tests.app.eventlog.running import running
 from tests.app.eventlog.test_merkle import subtree_hash
 
 
@@ -64,15 +65,13 @@ async def test_a_clock_that_jumps_back_does_not_turn_time_back(pool: Pool) -> No
     tiny, hour = timedelta(microseconds=1), timedelta(hours=1)
     jumps = [0 * hour, -hour, tiny, -200 * hour, 2 * hour]
     clock: Iterator[datetime] = iter(noon + jump for jump in jumps)
-    log = PostgresEventLog(pool, clock=lambda: next(clock))
-    await log.start()
-    for _ in jumps:
-        await log.append([event()], Context())
     tick, late = noon + tiny, noon + 2 * hour
-    assert [e.recorded_at for e in await log.read()] == [noon, noon, tick, tick, late]
-    assert [await log.position_at(moment) for moment in (noon, tick, late)] == [2, 4, 5]
-    assert await log.position_at(noon - tiny) == 0
-    await log.stop()
+    async with running(pool, clock=lambda: next(clock)) as log:
+        for _ in jumps:
+            await log.append([event()], Context())
+        assert [e.recorded_at for e in await log.read()] == [noon, noon, tick, tick, late]
+        assert [await log.position_at(moment) for moment in (noon, tick, late)] == [2, 4, 5]
+        assert await log.position_at(noon - tiny) == 0
 
 
 async def test_the_head_holds_the_tree_over_all_events(log: PostgresEventLog, pool: Pool) -> None:
@@ -140,10 +139,8 @@ async def test_many_events_in_one_append(log: PostgresEventLog) -> None:
 
 
 async def test_two_logs_on_one_database_take_turns(log: PostgresEventLog, pool: Pool) -> None:
-    other = PostgresEventLog(pool)
-    await other.start()
-    answers = await asyncio.gather(*(each.append([event()], Context()) for each in [log, other] * 100))
-    assert sorted(answer.first for answer in answers) == list(range(1, 201))
-    async with asyncio.timeout(5):
-        assert await log.wait(200) == await other.wait(200) == 200
-    await other.stop()
+    async with running(pool) as other:
+        answers = await asyncio.gather(*(each.append([event()], Context()) for each in [log, other] * 100))
+        assert sorted(answer.first for answer in answers) == list(range(1, 201))
+        async with asyncio.timeout(5):
+            assert await log.wait(200) == await other.wait(200) == 200
