@@ -9,8 +9,8 @@ import asyncpg
 import psutil
 import pytest
 
-from app.database.embedded import EmbeddedPostgres, EmbeddedPostgresFailed
 from app.background import background
+from app.database.embedded import EmbeddedPostgres, EmbeddedPostgresFailed
 
 
 @pytest.fixture
