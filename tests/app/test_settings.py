@@ -21,7 +21,7 @@ def test_the_defaults_need_nothing() -> None:
         ({"AUTH_MODE": "none"}, "AUTH_MODE"),
         ({"LOG_FORMAT": "xml"}, "LOG_FORMAT"),
         ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL"),
-        ({"REDIS_URL": "http://x"}, "REDIS_URL"),
+        ({"REDIS_URL": "redis://127.0.0.1"}, "REDIS_URL"),
         ({"PUBLIC_URL": "interlink.example"}, "PUBLIC_URL"),
         ({"AUTH_MODES": "demo"}, "AUTH_MODES"),
         ({"HOST": "0.0.0.0"}, "ALLOW_INSECURE_DEMO"),
