@@ -48,7 +48,7 @@ class Settings(BaseModel):
         None, description="PostgreSQL to use; absent: embedded in DATA_DIR"
     )
     redis_url: SecretStr | None = Field(
-        None, description="kept for joining several nodes; refused until then"
+        None, description="for joining several nodes; refused until then"
     )
     public_url: str | None = Field(None, description="address under which people reach this installation")
     auth_mode: Literal["demo"] = Field("demo", description="how people sign in")
