@@ -47,9 +47,7 @@ class Settings(BaseModel):
     database_url: SecretStr | None = Field(
         None, description="PostgreSQL to use; absent: embedded in DATA_DIR"
     )
-    redis_url: SecretStr | None = Field(
-        None, description="for joining several nodes; refused until then"
-    )
+    redis_url: SecretStr | None = Field(None, description="for joining several nodes; refused until then")
     public_url: str | None = Field(None, description="address under which people reach this installation")
     auth_mode: Literal["demo"] = Field("demo", description="how people sign in")
     secret_key: SecretStr | None = Field(None, description="signs tickets; absent: made and kept in DATA_DIR")
