@@ -10,7 +10,7 @@ from uuid import UUID
 
 from realtime import protocol
 from realtime.crdt import EngineError
-from realtime.effects import CatchUp, Disconnect, Effect, Publish, Rebuild, Send
+from realtime.effects import Answer, CatchUp, Disconnect, Effect, Publish, Rebuild, Send
 from realtime.effects import Journal as ToJournal
 from realtime.journal import Journal
 from realtime.limits import Limits
@@ -19,7 +19,6 @@ from realtime.metrics import Metrics
 from realtime.ports import Bus
 from realtime.protocol import Close, Edit, Message
 from realtime.room import Room
-from realtime.session import Session
 
 logger = logging.getLogger(__name__)
 
@@ -62,12 +61,12 @@ class Cell:
         if not self.room.members:
             self.empty_since = now
 
-    def receive(self, session: Session, message: Message, now: float, at: datetime) -> None:
+    def receive(self, member: Member, message: Message, now: float, at: datetime) -> None:
         """A connection said something; edits stay with their client while too much waits for the database."""
         if type(message) is Edit and self._metrics.journal_bytes > self._limits.journal_bytes:
-            session.close(Close.SHUTTING_DOWN, "edits can't be saved now")
+            member.outlet.close(Close.SHUTTING_DOWN, "edits can't be saved now")
             return
-        self._perform(self.room.receive(session.member, message, now, at))
+        self._perform(self.room.receive(member, message, now, at))
 
     def committed(self, rows: Sequence[int | None]) -> None:
         """The room's oldest entries are durable."""
@@ -129,7 +128,7 @@ class Cell:
     def disconnect(self, code: int, reason: str) -> None:
         """End all connections."""
         for member in self.room.members:
-            member.session.close(code, reason)
+            member.outlet.close(code, reason)
 
     def _perform(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
@@ -137,14 +136,16 @@ class Cell:
                 frame = effect.frame
                 self._metrics.frames_sent += len(effect.to)
                 for member in effect.to:
-                    member.session.deliver(frame)
+                    member.outlet.deliver(frame)
+            elif type(effect) is Answer:
+                effect.member.outlet.answer(effect.taken)
             elif type(effect) is ToJournal:
                 self._journal.put(effect.entry, self.committed)
             elif type(effect) is Publish:
                 if self._bus is not None:
                     self._bus.publish(self.room.document, effect.frame)
             elif type(effect) is Disconnect:
-                effect.member.session.close(effect.code, effect.reason)
+                effect.member.outlet.close(effect.code, effect.reason)
             elif type(effect) is Rebuild:
                 self.retire(effect.reason)
                 return

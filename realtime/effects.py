@@ -19,6 +19,14 @@ class Send:
 
 
 @dataclass(slots=True)
+class Answer:
+    """Tell a member that its edit is durable, or was not taken: one for each edit received."""
+
+    member: Member
+    taken: bool
+
+
+@dataclass(slots=True)
 class Journal:
     """Commit an entry, then call `committed`."""
 
@@ -53,4 +61,4 @@ class Rebuild:
     reason: str
 
 
-Effect = Send | Journal | Publish | Disconnect | CatchUp | Rebuild
+Effect = Send | Answer | Journal | Publish | Disconnect | CatchUp | Rebuild

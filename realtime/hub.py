@@ -1,30 +1,29 @@
-"""All live documents of one node: lets connections in, opens rooms, closes idle ones, keeps time."""
+"""The live documents of one node: who is let in, who must go, and how it all starts and stops."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Collection, Coroutine
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from realtime.cell import Cell
+from realtime.connection import Connection
 from realtime.journal import Journal
 from realtime.limits import Limits
-from realtime.member import Member
+from realtime.member import Member, Outlet
 from realtime.metrics import Metrics
 from realtime.ports import Admission, Bus, DocumentStore, Socket
-from realtime.protocol import Close
-from realtime.replay import committed_replica
-from realtime.room import Room
-from realtime.sealer import Sealer
+from realtime.protocol import Close, Message
+from realtime.rooms import Rooms
 from realtime.session import Session
 
 logger = logging.getLogger(__name__)
 
-_ORPHANS_EVERY = 30.0  # seconds
 _STOP = 10.0  # seconds that stopping may take for each of its steps
 
 
@@ -34,6 +33,27 @@ class Refused(Exception):
     def __init__(self, code: Close, reason: str) -> None:
         super().__init__(reason)
         self.code = code
+
+
+class Seat:
+    """A member's place in an open document, from `Hub.join` until `leave`."""
+
+    __slots__ = ("_left", "cell", "member")
+
+    def __init__(self, member: Member, cell: Cell, left: Callable[[Seat], None]) -> None:
+        self.member = member
+        self.cell = cell
+        self._left: Callable[[Seat], None] | None = left
+
+    def receive(self, message: Message, now: float, at: datetime) -> None:
+        """The member said something, at `now` (monotonic seconds), `at` (UTC)."""
+        self.cell.receive(self.member, message, now, at)
+
+    def leave(self) -> None:
+        """Give the place up. Doing it again changes nothing."""
+        left, self._left = self._left, None
+        if left is not None:
+            left(self)
 
 
 class Hub:
@@ -50,86 +70,100 @@ class Hub:
         self.metrics = Metrics()
         self._store = store
         self._limits = limits
-        self._bus = bus
         self._tick = tick
         self._journal = Journal(store, self.metrics)
-        self._sealer = Sealer(store, limits, self.metrics)
-        self._opening: dict[UUID, asyncio.Task[Cell]] = {}
-        self._cells: dict[UUID, Cell] = {}
-        self._sessions: set[Session] = set()
-        self._nobody = asyncio.Event()  # set while there is no session
+        self._rooms = Rooms(store, self._journal, bus, limits=limits, metrics=self.metrics)
+        self._connections: set[Connection] = set()
+        self._nobody = asyncio.Event()  # set while there is no connection
         self._changed: dict[tuple[UUID, UUID], tuple[bool, bool]] = {}  # rights, since these came
         self._people: Counter[tuple[UUID, UUID]] = Counter()
-        self._tasks: set[asyncio.Task[Any]] = set()
         self._stopping = False
 
     async def start(self) -> None:
         """Begin to work; seals what a crash left behind in the background."""
         self._journal.start()
-        self._spawn(self._keep_time())
+        self._rooms.start(self._tick)
 
     async def stop(self) -> None:
         """Close all connections (they come back elsewhere), commit what is queued, seal everything."""
         self._stopping = True
-        for session in list(self._sessions):
-            session.close(Close.SHUTTING_DOWN, "shutting down")
-        if self._sessions:
+        for connection in list(self._connections):
+            connection.close(Close.SHUTTING_DOWN, "shutting down")
+        self._rooms.disconnect(Close.SHUTTING_DOWN, "shutting down")
+        if self._connections:
             await self._until(self._nobody.wait(), "connections did not end")
         if not await self._journal.stop(_STOP):
             logger.error(
                 "stopped with %d updates that the store would not take", self.metrics.journal_entries
             )
-        for task in [*self._tasks, *self._opening.values()]:
-            task.cancel()
-        await asyncio.gather(*self._tasks, *self._opening.values(), return_exceptions=True)
-        documents = [document for document, cell in self._cells.items() if cell.room.bursts]
-        sealing = asyncio.gather(*(self._sealer.seal(document) for document in documents))
-        await self._until(sealing, "not everything was sealed; it will be at the next start")
-        self._cells.clear()
+        await self._until(self._rooms.stop(), "not everything was sealed; it will be at the next start")
         await self._store.close()
+
+    # --- connections
 
     async def serve(self, socket: Socket, admission: Admission) -> None:
         """Run one y-websocket connection to its end."""
+        session = Session(socket, limits=self._limits, metrics=self.metrics)
+        try:
+            seat = await self.join(admission, session.open)
+        except Refused as refused:
+            await socket.close(refused.code, str(refused))
+            return
+        try:
+            with self._connected(session, admission.expires):
+                await session.serve(seat.receive)
+        finally:
+            seat.leave()
+
+    async def join(self, admission: Admission, outlet: Callable[[Member, Cell], Outlet]) -> Seat:
+        """Let somebody into a document; `outlet` makes what the room reaches them by. Raises Refused."""
         key = (admission.document, admission.person)
         self._people[key] += 1
         try:
             cell = await self._enter(admission)
-        except Refused as refused:
-            self.metrics.refused[refused.code] += 1
+        except BaseException as error:
             self._count_out(key)
-            await socket.close(refused.code, str(refused))
-            return
-        except BaseException:
-            self._count_out(key)
+            if isinstance(error, Refused):
+                self.metrics.refused[error.code] += 1
             raise
         member = Member.of(admission)
         if key in self._changed:
             member.may_edit = self._changed[key][1] and not member.read_only
-        session = Session(socket, member, cell, limits=self._limits, metrics=self.metrics)
-        member.session = session
-        self._sessions.add(session)
-        self._nobody.clear()
+        member.outlet = outlet(member, cell)
         self.metrics.sessions += 1
+        cell.enter(member, asyncio.get_running_loop().time())
+        return Seat(member, cell, self._left)
+
+    def _left(self, seat: Seat) -> None:
+        cell = seat.cell
+        self.metrics.sessions -= 1
+        self._count_out((cell.room.document, seat.member.person))
+        cell.leave(seat.member, asyncio.get_running_loop().time())
+        self._rooms.left(cell)
+
+    @contextmanager
+    def _connected(self, connection: Connection, expires: datetime | None = None) -> Iterator[None]:
+        """Close the connection when the hub stops, or what let it in expires."""
         loop = asyncio.get_running_loop()
+        self._connections.add(connection)
+        self._nobody.clear()
+        expiry = expires and loop.call_later(
+            (expires - datetime.now(UTC)).total_seconds(), connection.close, Close.SIGN_IN, "sign in again"
+        )
+        if self._stopping:
+            connection.close(Close.SHUTTING_DOWN, "shutting down")
         try:
-            cell.enter(member, loop.time())
-            await session.run(cell.receive)
+            yield
         finally:
-            self._sessions.discard(session)
-            if not self._sessions:
+            if expiry:
+                expiry.cancel()
+            self._connections.discard(connection)
+            if not self._connections:
                 self._nobody.set()
-            self.metrics.sessions -= 1
-            self._count_out(key)
-            cell.leave(member, loop.time())
-            if cell.retired and not cell.room.members and self._cells.get(admission.document) is cell:
-                self._spawn(self._drop_retired(admission.document, cell))
 
     async def read(self, document: UUID) -> bytes:
         """Everything committed of a document, as a Yjs update (format v1)."""
-        cell = self._cells.get(document)
-        if cell is not None and not cell.retired:
-            return cell.room.content.state()
-        return (await committed_replica(await self._store.load(document))).state()
+        return await self._rooms.read(document)
 
     # --- rights
 
@@ -141,7 +175,7 @@ class Hub:
         """Let a person's connections to a document follow their rights."""
         if (document, person) in self._people:
             self._changed[document, person] = (may_view, may_edit)  # somebody may be on the way in
-        cell = self._cells.get(document)
+        cell = self._rooms.get(document)
         if cell is None:
             return
         if may_view:
@@ -149,11 +183,11 @@ class Hub:
             return
         for member in cell.room.members:
             if member.person == person:
-                member.session.close(Close.FORBIDDEN, "you may not see this document any more")
+                member.outlet.close(Close.FORBIDDEN, "you may not see this document any more")
 
     async def close_document(self, document: UUID, code: int, reason: str) -> None:
         """End all connections to a document."""
-        cell = self._cells.get(document)
+        cell = self._rooms.get(document)
         if cell is not None:
             cell.disconnect(code, reason)
 
@@ -167,7 +201,7 @@ class Hub:
             raise Refused(Close.TOO_FAST, "too many connections")
         try:
             async with asyncio.timeout(self._limits.handshake):
-                cell = await self._cell(document)
+                cell = await self._rooms.open(document)
         except Exception as error:
             logger.warning("document %s can't be opened: %s", document, type(error).__name__)
             raise Refused(Close.SHUTTING_DOWN, "the document can't be opened now") from error
@@ -177,129 +211,6 @@ class Hub:
             raise Refused(Close.TOO_FAST, "too many connections")
         return cell
 
-    async def _cell(self, document: UUID) -> Cell:
-        """The document's room; any number of connections share one load."""
-        while True:
-            cell = self._cells.get(document)
-            if cell is not None and not cell.retired:
-                return cell
-            opening = self._opening.get(document)
-            if opening is None:
-                opening = asyncio.create_task(self._load(document))
-                self._opening[document] = opening
-                opening.add_done_callback(lambda _: self._opening.pop(document, None))
-            await asyncio.shield(opening)
-
-    async def _load(self, document: UUID) -> Cell:
-        if document in self._cells:  # retired: what it sent to the journal belongs to the document too
-            await self._journal.settled()
-        started = asyncio.get_running_loop().time()
-        stored = await self._store.load(document)
-        try:
-            replica = await committed_replica(stored)
-        except Exception:
-            self.metrics.quarantined += 1
-            logger.exception("document %s can't be read", document)
-            raise
-        room = Room(document, replica, dict(stored.clients), limits=self._limits, metrics=self.metrics)
-        for row in stored.rows:  # left behind by a crash
-            room.bursts.add(row.person, row.id, row.received_at, len(row.update), ())
-            room.bursts.left(row.person)
-        cell = Cell(
-            room,
-            self._journal,
-            self._bus,
-            limits=self._limits,
-            metrics=self.metrics,
-            catch_up=self._catch_up,
-        )
-        cell.empty_since = asyncio.get_running_loop().time()
-        self._sealer.loaded(document, stored.bursts)
-        self._cells[document] = cell
-        self.metrics.rooms = len(self._cells)
-        self.metrics.loads += 1
-        self.metrics.load_seconds += asyncio.get_running_loop().time() - started
-        if self._bus is not None:
-            self._bus.subscribe(document, cell.remote)
-            self._catch_up(document)  # what was published between loading and subscribing
-        return cell
-
-    async def _drop_retired(self, document: UUID, cell: Cell) -> None:
-        await self._journal.settled()
-        if self._cells.get(document) is cell and document not in self._opening:
-            self._forget(document)
-
-    def _forget(self, document: UUID) -> None:
-        del self._cells[document]
-        self._sealer.forget(document)
-        self.metrics.rooms = len(self._cells)
-        if self._bus is not None:
-            self._bus.unsubscribe(document)
-
-    def _catch_up(self, document: UUID) -> None:
-        self._spawn(self._fetch(document))
-
-    async def _fetch(self, document: UUID) -> None:
-        stored = await self._store.load(document)
-        cell = self._cells.get(document)
-        if cell is not None and not cell.retired:
-            cell.room.learn_authors(dict(stored.clients))
-            replica = await committed_replica(stored)
-            cell.remote_updates([replica.diff(cell.room.content.state_vector())])
-
-    # --- time
-
-    async def _keep_time(self) -> None:
-        loop = asyncio.get_running_loop()
-        orphans_at = loop.time()
-        while True:
-            now, moment = loop.time(), datetime.now(UTC)
-            if now >= orphans_at:
-                orphans_at = now + _ORPHANS_EVERY
-                self._spawn(self._seal_orphans())
-            for document, cell in list(self._cells.items()):
-                if not cell.retired:
-                    try:
-                        self._tend(document, cell, now, moment)
-                    except Exception:  # one room's failure must not stop the others' time
-                        logger.exception("document %s failed", document)
-                        cell.retire("its room failed")
-            await asyncio.sleep(self._tick)
-
-    def _tend(self, document: UUID, cell: Cell, now: float, moment: datetime) -> None:
-        cell.tick(now)
-        if cell.sealing:
-            return
-        idle = cell.empty_since is not None and now - cell.empty_since >= self._limits.unload_after
-        if cell.room.bursts:
-            taken = cell.room.bursts.take(moment, everything=idle)
-            if taken:
-                cell.sealing = True
-                self._spawn(self._seal(document, cell, taken))
-        elif idle and cell.room.settled and not cell.room.members:
-            self._forget(document)
-
-    async def _seal(self, document: UUID, cell: Cell, taken: dict[UUID, Any]) -> None:
-        try:
-            through = {person: burst.through for person, burst in taken.items()}
-            if not await self._sealer.seal(document, through):
-                cell.room.bursts.put_back(taken)
-                await asyncio.sleep(1)
-        except BaseException:
-            cell.room.bursts.put_back(taken)
-            raise
-        finally:
-            cell.sealing = False
-
-    async def _seal_orphans(self) -> None:
-        """Seal what nobody has open: a crash left it."""
-        before = datetime.now(UTC) - timedelta(seconds=self._limits.orphan_after)
-        for document in await self._store.unsealed(before):
-            if document not in self._cells:
-                await self._sealer.seal(document)
-                if document not in self._cells:
-                    self._sealer.forget(document)
-
     # --- small things
 
     def _count_out(self, key: tuple[UUID, UUID]) -> None:
@@ -307,16 +218,6 @@ class Hub:
         if not self._people[key]:
             del self._people[key]
             self._changed.pop(key, None)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            logger.warning("background work on documents failed: %s", type(task.exception()).__name__)
 
     @staticmethod
     async def _until(work: Awaitable[Any], failure: str) -> None:

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Protocol
 from uuid import UUID
 
 from realtime.ports import Admission
 
 
+class Outlet(Protocol):
+    """How the shell reaches a member. None of it waits or raises."""
+
+    def deliver(self, frame: bytes) -> None:
+        """Send a frame of the y-websocket protocol."""
+        ...
+
+    def answer(self, taken: bool) -> None:
+        """Say that an edit is durable, or that it was not taken; once for each edit received."""
+        ...
+
+    def close(self, code: int, reason: str) -> None:
+        """End this membership; see Close."""
+        ...
+
+
 @dataclass(slots=True, eq=False)
 class Member:
-    """Compared by identity. `session` belongs to the shell; no rule looks at it."""
+    """Compared by identity. `outlet` belongs to the shell; no rule looks at it."""
 
     person: UUID
     connection: UUID
@@ -23,7 +39,7 @@ class Member:
     heard: float = 0.0  # when it last said anything
     beat_at: float = 0.0  # when it must be told something
     asked: float = float("-inf")  # when it was last sent a step1
-    session: Any = None
+    outlet: Outlet = field(init=False, repr=False)
 
     @classmethod
     def of(cls, admission: Admission) -> Member:

@@ -39,15 +39,17 @@ class Parking:
     def __bool__(self) -> bool:
         return bool(self._parked)
 
-    def put(self, parked: Parked) -> None:
-        """Keep an update until what it leans on comes."""
+    def put(self, parked: Parked) -> list[Parked]:
+        """Keep an update until what it leans on comes; returns what was dropped to make room."""
         self._metrics.parked += 1
         self._parked.append(parked)
         self._bytes += len(parked.data)
+        dropped: list[Parked] = []
         while self._parked and (
             len(self._parked) > self._limits.parked_updates or self._bytes > self._limits.parked_bytes
         ):
-            self._drop(self._parked[0])
+            dropped.append(self._drop(self._parked[0]))
+        return dropped
 
     def take(self, complete: Callable[[Update], bool]) -> Parked | None:
         """The first update whose turn has come, or None."""
@@ -57,19 +59,21 @@ class Parking:
                 return parked
         return None
 
-    def forget(self, member: Member) -> None:
-        """Drop what a connection parked."""
-        for parked in [each for each in self._parked if each.member is member]:
-            self._drop(parked)
+    def forget(self, member: Member) -> list[Parked]:
+        """Drop and return what a connection parked."""
+        return [self._drop(parked) for parked in list(self._parked) if parked.member is member]
 
-    def expire(self, now: float) -> None:
-        """Drop what waited too long."""
+    def expire(self, now: float) -> list[Parked]:
+        """Drop and return what waited too long."""
+        dropped: list[Parked] = []
         while self._parked and now - self._parked[0].since > self._limits.parked_for:
-            self._drop(self._parked[0])
+            dropped.append(self._drop(self._parked[0]))
+        return dropped
 
-    def _drop(self, parked: Parked) -> None:
+    def _drop(self, parked: Parked) -> Parked:
         self._metrics.parked_dropped += 1
         self._remove(parked)
+        return parked
 
     def _remove(self, parked: Parked) -> None:
         self._parked.remove(parked)

@@ -14,7 +14,8 @@ from uuid import UUID
 class Admission:
     """Who may enter a document, as found at the door. `name` and `colour` are shown to others.
 
-    `read_only`: this connection may never write, whatever rights its person gets.
+    `read_only`: this connection may never write, whatever rights its person gets. `expires`: when
+    what was shown at the door does; None: not by itself.
     """
 
     document: UUID
@@ -25,6 +26,7 @@ class Admission:
     may_edit: bool
     format: str
     read_only: bool = False
+    expires: datetime | None = None
 
 
 class SocketClosed(Exception):

@@ -17,7 +17,7 @@ from realtime.awareness import AwarenessStates
 from realtime.bursts import Bursts
 from realtime.content import Content
 from realtime.crdt import EngineError, Replica
-from realtime.effects import CatchUp, Disconnect, Effect, Journal, Publish, Rebuild, Send
+from realtime.effects import Answer, CatchUp, Disconnect, Effect, Journal, Publish, Rebuild, Send
 from realtime.gate import Gate, News, trimmed
 from realtime.limits import Limits
 from realtime.member import Member
@@ -33,9 +33,9 @@ _ASK_AGAIN = 1.0  # seconds between two step1 to one client
 
 @dataclass(slots=True)
 class _InFlight:
-    member: Member
     entry: Entry
     leans_on: frozenset[UUID]
+    waiting: list[Member]  # whom to answer once it is durable
 
 
 class Room:
@@ -88,7 +88,7 @@ class Room:
         if self._members.pop(member, member) is None:
             self._everybody = tuple(self._members)
             self._awareness.leave(member)
-            self._parking.forget(member)
+            self._parking.forget(member)  # nobody is there to be answered
             if not any(other.person == member.person for other in self._members):
                 self.bursts.left(member.person)
         return self._flush(now)
@@ -113,11 +113,11 @@ class Room:
     def _edit(self, member: Member, edit: Edit, now: float, at: datetime) -> list[Effect]:
         if not self._gate.complete(edit.update):
             if not member.may_edit:
-                return [Disconnect(member, Close.FORBIDDEN, "you may not edit this document")]
+                return [Answer(member, taken=False)]
             if self._forged(member, edit.update.inserts):
                 return [Disconnect(member, Close.FORGED, "somebody else's client id")]
-            self._parking.put(Parked(member, edit.data, edit.update, at, now))
-            return self._ask(member, now)
+            dropped = self._parking.put(Parked(member, edit.data, edit.update, at, now))
+            return [*_not_taken(dropped), *self._ask(member, now)]
         effects = self._accept(member, edit.data, edit.update, at)
         if self._parking and not any(isinstance(effect, Disconnect) for effect in effects):
             effects += self._unpark()
@@ -127,9 +127,12 @@ class Room:
         """Journal the news in a complete update."""
         news = self._gate.news(update)
         if news.nothing:
+            if not self._in_flight:
+                return [Answer(member, taken=True)]
+            self._in_flight[-1].waiting.append(member)  # part of it may be on its way
             return []
         if not member.may_edit:
-            return [Disconnect(member, Close.FORBIDDEN, "you may not edit this document")]
+            return [Answer(member, taken=False)]
         if self._forged(member, news.inserts):
             return [Disconnect(member, Close.FORGED, "somebody else's client id")]
         try:
@@ -145,7 +148,7 @@ class Room:
             self._authors[client] = member.person
         deleted = sum(end - start for _, start, end in news.deletes)
         entry = Entry(self.document, member.person, member.connection, at, data, inserted, deleted, claims)
-        self._in_flight.append(_InFlight(member, entry, self._leans_on(member.person, update, news)))
+        self._in_flight.append(_InFlight(entry, self._leans_on(member.person, update, news), [member]))
         self._metrics.updates += 1
         self._metrics.update_bytes += len(data)
         return [Journal(entry)]
@@ -221,17 +224,19 @@ class Room:
     def committed(self, results: Sequence[int | None]) -> list[Effect]:
         """The oldest entries on their way are durable, under these row ids (None: refused)."""
         updates: list[bytes] = []
+        answers: list[Effect] = []
         for row in results:
             done = self._in_flight.popleft()
             if row is None:
                 return [Rebuild("a client id was claimed by two people at once")]
             entry = done.entry
             updates.append(entry.update)
+            answers += [Answer(member, taken=True) for member in done.waiting]
             self.bursts.add(entry.person, row, entry.received_at, len(entry.update), done.leans_on)
         frame = self._apply(updates)
         if isinstance(frame, Rebuild):
             return [frame]
-        return [Send(self._everybody, frame), Publish(frame)]
+        return [Send(self._everybody, frame), *answers, Publish(frame)]
 
     def _apply(self, updates: list[bytes]) -> bytes | Rebuild:
         """Bring the replica forward; returns the frame that does the same to everybody."""
@@ -290,7 +295,7 @@ class Room:
             effects.append(Send(due, protocol.HEARTBEAT))
             if silent := [member for member in due if now - member.heard >= limits.heartbeat]:
                 effects.append(Send(silent, protocol.QUERY))
-        self._parking.expire(now)
+        effects += _not_taken(self._parking.expire(now))
         self._awareness.expire(now)
         return effects + self._flush(now)
 
@@ -319,6 +324,10 @@ class Room:
             if may_edit:
                 effects += self._ask(member, now)
             else:
-                self._parking.forget(member)
+                effects += _not_taken(self._parking.forget(member))
                 effects.append(Send((member,), protocol.denied("you may not edit this document any more")))
         return effects
+
+
+def _not_taken(dropped: Sequence[Parked]) -> list[Effect]:
+    return [Answer(parked.member, taken=False) for parked in dropped]

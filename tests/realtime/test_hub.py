@@ -126,7 +126,7 @@ async def test_a_slow_reader_is_bounded_and_catches_up(store: MemoryStore) -> No
         writer.text += f"{i:04}" * 500
         await asyncio.sleep(0)
     await writer.until(lambda: sum(len(row.update) for row in store.rows[document]) > 190_000)
-    (session,) = [s for s in hub._sessions if s.member.session._socket is reader.pipe]
+    (session,) = [each for each in hub._connections if each.socket is reader.pipe]
     assert session._backlog_bytes <= 20_000
     reader.pipe.stalled = False
     await reader.until(lambda: str(reader.text) == str(writer.text))
@@ -292,7 +292,7 @@ async def test_a_room_that_is_loaded_again_has_what_was_on_its_way(hub: Hub, sto
     store.hold()
     one.text += "on its way"
     await one.until(lambda: hub.metrics.journal_entries == 1)
-    hub._cells[document].retire("a test says so")
+    hub._rooms._cells[document].retire("a test says so")
     await one.task
     assert one.pipe.closed == (4503, "the document is loaded again")
     back = Peer(hub, admission(document))

@@ -1,0 +1,198 @@
+"""The open documents of one node: opens rooms, seals and closes them as time passes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from realtime.background import Background
+from realtime.cell import Cell
+from realtime.journal import Journal
+from realtime.limits import Limits
+from realtime.metrics import Metrics
+from realtime.ports import Bus, DocumentStore
+from realtime.replay import committed_replica
+from realtime.room import Room
+from realtime.sealer import Sealer
+
+logger = logging.getLogger(__name__)
+
+_ORPHANS_EVERY = 30.0  # seconds
+
+
+class Rooms:
+    """Cells by document. Time is looked at every `tick` seconds, by `keep_time`."""
+
+    def __init__(
+        self, store: DocumentStore, journal: Journal, bus: Bus | None, *, limits: Limits, metrics: Metrics
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._bus = bus
+        self._limits = limits
+        self._metrics = metrics
+        self._sealer = Sealer(store, limits, metrics)
+        self._cells: dict[UUID, Cell] = {}
+        self._opening: dict[UUID, asyncio.Task[Cell]] = {}
+        self._background = Background()
+
+    def start(self, tick: float) -> None:
+        """Begin to look at the time every `tick` seconds."""
+        self._background.spawn(self._keep_time(tick))
+
+    async def stop(self) -> None:
+        """Seal everything (the journal has committed what it will), and close all rooms."""
+        await self._background.stop()
+        for opening in self._opening.values():
+            opening.cancel()
+        await asyncio.gather(*self._opening.values(), return_exceptions=True)
+        documents = [document for document, cell in self._cells.items() if cell.room.bursts]
+        await asyncio.gather(*(self._sealer.seal(document) for document in documents))
+        self._cells.clear()
+
+    def disconnect(self, code: int, reason: str) -> None:
+        """End all memberships."""
+        for cell in self._cells.values():
+            cell.disconnect(code, reason)
+
+    def get(self, document: UUID) -> Cell | None:
+        """The document's room if it is open here; it may be retired."""
+        return self._cells.get(document)
+
+    async def read(self, document: UUID) -> bytes:
+        """Everything committed of a document, as a Yjs update (format v1)."""
+        cell = self._cells.get(document)
+        if cell is not None and not cell.retired:
+            return cell.room.content.state()
+        return (await committed_replica(await self._store.load(document))).state()
+
+    def left(self, cell: Cell) -> None:
+        """Somebody left; a retired room ends with the last of them."""
+        if cell.retired and not cell.room.members and self._cells.get(cell.room.document) is cell:
+            self._background.spawn(self._drop_retired(cell.room.document, cell))
+
+    async def open(self, document: UUID) -> Cell:
+        """The document's room; any number of connections share one load."""
+        while True:
+            cell = self._cells.get(document)
+            if cell is not None and not cell.retired:
+                return cell
+            opening = self._opening.get(document)
+            if opening is None:
+                opening = asyncio.create_task(self._load(document))
+                self._opening[document] = opening
+                opening.add_done_callback(lambda _: self._opening.pop(document, None))
+            await asyncio.shield(opening)
+
+    async def _load(self, document: UUID) -> Cell:
+        if document in self._cells:  # retired: what it sent to the journal belongs to the document too
+            await self._journal.settled()
+        started = asyncio.get_running_loop().time()
+        stored = await self._store.load(document)
+        try:
+            replica = await committed_replica(stored)
+        except Exception:
+            self._metrics.quarantined += 1
+            logger.exception("document %s can't be read", document)
+            raise
+        room = Room(document, replica, dict(stored.clients), limits=self._limits, metrics=self._metrics)
+        for row in stored.rows:  # left behind by a crash
+            room.bursts.add(row.person, row.id, row.received_at, len(row.update), ())
+            room.bursts.left(row.person)
+        cell = Cell(
+            room,
+            self._journal,
+            self._bus,
+            limits=self._limits,
+            metrics=self._metrics,
+            catch_up=self._catch_up,
+        )
+        cell.empty_since = asyncio.get_running_loop().time()
+        self._sealer.loaded(document, stored.bursts)
+        self._cells[document] = cell
+        self._metrics.rooms = len(self._cells)
+        self._metrics.loads += 1
+        self._metrics.load_seconds += asyncio.get_running_loop().time() - started
+        if self._bus is not None:
+            self._bus.subscribe(document, cell.remote)
+            self._catch_up(document)  # what was published between loading and subscribing
+        return cell
+
+    async def _drop_retired(self, document: UUID, cell: Cell) -> None:
+        await self._journal.settled()
+        if self._cells.get(document) is cell and document not in self._opening:
+            self._forget(document)
+
+    def _forget(self, document: UUID) -> None:
+        del self._cells[document]
+        self._sealer.forget(document)
+        self._metrics.rooms = len(self._cells)
+        if self._bus is not None:
+            self._bus.unsubscribe(document)
+
+    def _catch_up(self, document: UUID) -> None:
+        self._background.spawn(self._fetch(document))
+
+    async def _fetch(self, document: UUID) -> None:
+        stored = await self._store.load(document)
+        cell = self._cells.get(document)
+        if cell is not None and not cell.retired:
+            cell.room.learn_authors(dict(stored.clients))
+            replica = await committed_replica(stored)
+            cell.remote_updates([replica.diff(cell.room.content.state_vector())])
+
+    # --- time
+
+    async def _keep_time(self, tick: float) -> None:
+        loop = asyncio.get_running_loop()
+        orphans_at = loop.time()
+        while True:
+            now, moment = loop.time(), datetime.now(UTC)
+            if now >= orphans_at:
+                orphans_at = now + _ORPHANS_EVERY
+                self._background.spawn(self._seal_orphans())
+            for document, cell in list(self._cells.items()):
+                if not cell.retired:
+                    try:
+                        self._tend(document, cell, now, moment)
+                    except Exception:  # one room's failure must not stop the others' time
+                        logger.exception("document %s failed", document)
+                        cell.retire("its room failed")
+            await asyncio.sleep(tick)
+
+    def _tend(self, document: UUID, cell: Cell, now: float, moment: datetime) -> None:
+        cell.tick(now)
+        if cell.sealing:
+            return
+        idle = cell.empty_since is not None and now - cell.empty_since >= self._limits.unload_after
+        if cell.room.bursts:
+            taken = cell.room.bursts.take(moment, everything=idle)
+            if taken:
+                cell.sealing = True
+                self._background.spawn(self._seal(document, cell, taken))
+        elif idle and cell.room.settled and not cell.room.members:
+            self._forget(document)
+
+    async def _seal(self, document: UUID, cell: Cell, taken: dict[UUID, Any]) -> None:
+        try:
+            through = {person: burst.through for person, burst in taken.items()}
+            if not await self._sealer.seal(document, through):
+                cell.room.bursts.put_back(taken)
+                await asyncio.sleep(1)
+        except BaseException:
+            cell.room.bursts.put_back(taken)
+            raise
+        finally:
+            cell.sealing = False
+
+    async def _seal_orphans(self) -> None:
+        """Seal what nobody has open: a crash left it."""
+        before = datetime.now(UTC) - timedelta(seconds=self._limits.orphan_after)
+        for document in await self._store.unsealed(before):
+            if document not in self._cells:
+                await self._sealer.seal(document)
+                if document not in self._cells:
+                    self._sealer.forget(document)
