@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pycrdt
@@ -13,6 +14,7 @@ import pytest
 from realtime import protocol
 from realtime.hub import Hub
 from realtime.limits import Limits
+from realtime.protocol import Close
 from tests.realtime.memory_store import MemoryStore
 from tests.realtime.peers import Peer, Pipe, admission
 
@@ -302,3 +304,11 @@ async def test_a_room_that_is_loaded_again_has_what_was_on_its_way(hub: Hub, sto
     assert store.loads == loads, "it waits for the journal"
     store.let_go()
     await back.until(lambda: str(back.text) == "on its way")
+
+
+async def test_a_connection_ends_with_what_let_it_in(hub: Hub) -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=0.05)
+    peer = Peer(hub, replace(admission(uuid4()), expires=soon))
+    await asyncio.wait_for(peer.pipe.ended.wait(), 10)
+    assert peer.pipe.closed == (Close.SIGN_IN, "sign in again")
+    await peer.task

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from realtime import crdt, protocol, wire
 from realtime.crdt import Replica
-from realtime.effects import Disconnect, Effect, Journal, Rebuild, Send
+from realtime.effects import Answer, Disconnect, Effect, Journal, Rebuild, Send
 from realtime.limits import Limits
 from realtime.member import Member
 from realtime.metrics import Metrics
@@ -263,6 +263,7 @@ class Door:
         self.metrics = Metrics()
         self.room = Room(self.document, Replica(), {}, limits=Limits(**limits), metrics=self.metrics)
         self.rows = 0
+        self.answers: list[tuple[Member, bool]] = []  # kept apart, in order
 
     def member(self, person: UUID | None = None, *, may_edit: bool = True) -> Member:
         member = Member(person or uuid4(), uuid4(), "Ilze", "#123456", may_edit)
@@ -272,13 +273,17 @@ class Door:
     def say(self, member: Member, frame: bytes, now: float = 0.0) -> list[Effect]:
         message = protocol.parse(frame, 10_000_000)
         assert not isinstance(message, protocol.Refusal), message
-        return self.room.receive(member, message, now, START)
+        return self.apart(self.room.receive(member, message, now, START))
+
+    def apart(self, effects: list[Effect]) -> list[Effect]:
+        self.answers += [(effect.member, effect.taken) for effect in effects if isinstance(effect, Answer)]
+        return [effect for effect in effects if not isinstance(effect, Answer)]
 
     def commit(self, effects: list[Effect]) -> list[Effect]:
         entries = [effect for effect in effects if isinstance(effect, Journal)]
         rows = list(range(self.rows, self.rows + len(entries)))
         self.rows += len(rows)
-        return self.room.committed(rows)
+        return self.apart(self.room.committed(rows))
 
 
 def typed(text: str, doc: pycrdt.Doc[Any] | None = None) -> tuple[pycrdt.Doc[Any], bytes]:
@@ -294,11 +299,38 @@ def test_a_viewer_writes_by_no_kind_of_message() -> None:
     viewer = door.member(may_edit=False)
     _, update = typed("sneaky")
     for frame in (protocol.update(update), protocol.step2(update)):
-        (effect,) = door.say(viewer, frame)
-        assert isinstance(effect, Disconnect)
-        assert effect.code == Close.FORBIDDEN
+        assert door.say(viewer, frame) == []
+    assert door.answers == [(viewer, False)] * 2
     assert door.room.settled
     assert door.say(viewer, protocol.step2(b"\x00\x00")) == []
+    assert door.answers[-1] == (viewer, True), "nothing new in it"
+
+
+def test_each_edit_is_answered_once_when_it_is_durable() -> None:
+    door = Door()
+    writer, other = door.member(), door.member()
+    _, update = typed("a")
+    effects = door.say(writer, protocol.update(update))
+    door.say(other, protocol.step2(update))  # nothing new, but not durable yet
+    assert door.answers == []
+    door.commit(effects)
+    assert door.answers == [(writer, True), (other, True)]
+    door.say(other, protocol.step2(update))
+    assert door.answers[2:] == [(other, True)]
+
+
+def test_an_update_that_waited_in_vain_is_answered_too() -> None:
+    door = Door(parked_updates=1)
+    writer, other = door.member(), door.member()
+    doc, _ = typed("never sent")
+    for _ in range(2):
+        door.say(writer, protocol.update(typed("!", doc)[1]))
+    assert door.answers == [(writer, False)], "the first had to make room"
+    door.apart(door.room.tick(31.0))
+    assert door.answers == [(writer, False)] * 2
+    door.say(other, protocol.update(typed("!", doc)[1]))
+    door.apart(door.room.set_rights(other.person, False, 32.0))
+    assert door.answers[2:] == [(other, False)]
 
 
 def test_a_viewer_may_answer_with_what_is_known() -> None:
@@ -312,8 +344,10 @@ def test_a_viewer_may_answer_with_what_is_known() -> None:
     door.commit(door.say(writer, protocol.update(doc.get_update(before))))
     assert door.say(viewer, protocol.step2(doc.get_update())) == [], "all of it is known, deletions too"
     del text[0:1]
-    (effect,) = door.say(viewer, protocol.step2(doc.get_update()))
-    assert isinstance(effect, Disconnect), "a new deletion is a change"
+    assert door.answers[-1] == (viewer, True)
+    assert door.say(viewer, protocol.step2(doc.get_update())) == []
+    assert door.answers[-1] == (viewer, False), "a new deletion is a change"
+    assert door.room.settled
 
 
 def test_an_update_under_another_persons_id_is_refused() -> None:

@@ -8,11 +8,12 @@ from datetime import datetime
 from uuid import uuid4
 
 from realtime import protocol, wire
+from realtime.connection import Allowance, Channel
 from realtime.limits import Limits
 from realtime.member import Member
 from realtime.metrics import Metrics
 from realtime.protocol import Awareness, Edit, Message
-from realtime.session import Allowance, Session
+from realtime.session import Session
 from tests.realtime.peers import Pipe, admission
 
 
@@ -50,9 +51,9 @@ class Pushing(Pipe):
             self.inbound.put_nowait(frame)
 
 
-def session(pipe: Pipe, source: Source, **limits: int) -> Session:
-    member = Member.of(admission(uuid4()))
-    return Session(pipe, member, source, limits=Limits(**limits), metrics=Metrics())  # type: ignore[arg-type]
+def session(pipe: Pipe, source: Source, **limits: int) -> tuple[Session, Channel]:
+    made = Session(pipe, limits=Limits(**limits), metrics=Metrics())  # type: ignore[arg-type]
+    return made, made.open(Member.of(admission(uuid4())), source)
 
 
 def test_an_allowance_is_an_average() -> None:
@@ -64,20 +65,20 @@ def test_an_allowance_is_an_average() -> None:
 
 async def test_frames_go_out_at_once_while_the_reader_reads() -> None:
     pipe, source = Pipe(), Source()
-    one = session(pipe, source)
-    one.deliver(b"a")
-    one.deliver(b"b")
+    _, channel = session(pipe, source)
+    channel.deliver(b"a")
+    channel.deliver(b"b")
     assert list(pipe.frames) == [b"a", b"b"]
 
 
 async def test_a_backlog_keeps_order_until_it_is_too_large() -> None:
     pipe, source = Pipe(), Source()
-    one = session(pipe, source, outbound=10)
+    one, channel = session(pipe, source, outbound=10)
     pipe.stalled = True
     source.step()
-    one.deliver(b"first")
+    channel.deliver(b"first")
     source.step()
-    one.deliver(b"x" * 4)
+    channel.deliver(b"x" * 4)
     pipe.stalled = False
     await drained(one)
     assert list(pipe.frames) == [b"first", b"xxxx"]
@@ -86,13 +87,13 @@ async def test_a_backlog_keeps_order_until_it_is_too_large() -> None:
 
 async def test_beyond_the_mark_one_diff_replaces_what_came_after_the_first() -> None:
     pipe, source = Pipe(), Source()
-    one = session(pipe, source, outbound=10)
+    one, channel = session(pipe, source, outbound=10)
     pipe.stalled = True
     source.step()
-    one.deliver(b"first")
+    channel.deliver(b"first")
     for _ in range(5):
         source.step()
-        one.deliver(b"x" * 8)
+        channel.deliver(b"x" * 8)
     assert one._backlog_bytes <= 10
     pipe.stalled = False
     await drained(one)
@@ -100,14 +101,61 @@ async def test_beyond_the_mark_one_diff_replaces_what_came_after_the_first() -> 
     assert source.asked == [{1: 1}], "from what it has once it read the first frame"
 
 
+async def test_each_channel_catches_up_on_its_own() -> None:
+    pipe, source, other = Pipe(), Source(), Source()
+    one, channel = session(pipe, source, outbound=30)
+    second = Channel(one, channel.member, other, address=b"/2:")
+    pipe.stalled = True
+    for each, at in ((channel, source), (second, other), (second, other)):
+        at.step()
+        each.deliver(b"x" * 8)
+    one.say(b"pong")
+    for _ in range(3):
+        source.step()
+        channel.deliver(b"y" * 8)
+    pipe.stalled = False
+    await drained(one)
+    sent = list(pipe.frames)
+    assert sent[:3] == [b"x" * 8, b"/2:" + b"x" * 8, b"pong"], (
+        "what began the backlog, and what is of no document"
+    )
+    assert sorted(sent[3:]) == [b"/2:diff", b"diff"]
+    assert source.asked == [{1: 1}]
+    assert other.asked == [{1: 1}]
+
+
+async def test_who_reads_no_answers_is_closed() -> None:
+    pipe = Pipe()
+    one, _ = session(pipe, Source())
+    pipe.stalled = True
+    for _ in range(2001):
+        one.say(b"pong")
+    assert one.closing == (4529, "answers are not read")
+    await one.serve(never)
+    assert one._backlog_bytes <= 4 * 2000
+
+
+async def test_a_forgotten_channel_is_silent() -> None:
+    pipe, source = Pipe(), Source()
+    one, channel = session(pipe, source)
+    pipe.stalled = True
+    channel.deliver(b"a")
+    source.step()
+    channel.deliver(b"b")
+    one.forget(channel)
+    pipe.stalled = False
+    await drained(one)
+    assert list(pipe.frames) == []
+
+
 async def test_a_question_of_a_slow_reader_is_answered_when_it_reads() -> None:
     pipe, source = Pipe(), Source()
-    one = session(pipe, source)
+    one, channel = session(pipe, source)
     pipe.stalled = True
     source.vector = {1: 9}
-    one.deliver(b"first")
+    channel.deliver(b"first")
     for _ in range(1000):
-        one.take(protocol.step1(wire.state_vector({1: 4, 2: 2})), never)
+        one.take(protocol.step1(wire.state_vector({1: 4, 2: 2})))
     assert one._backlog_bytes <= 5
     pipe.stalled = False
     await drained(one)
@@ -116,12 +164,12 @@ async def test_a_question_of_a_slow_reader_is_answered_when_it_reads() -> None:
 
 async def test_what_comes_after_a_large_frame_waits_for_it() -> None:
     pipe, seen = Pushing(), list[Message]()
-    one = session(pipe, Source())
+    one, _ = session(pipe, Source())
 
-    def receive(session: Session, message: Message, now: float, at: datetime) -> None:
+    def receive(message: Message, now: float, at: datetime) -> None:
         seen.append(message)
 
-    running = asyncio.create_task(one.run(receive))
+    running = asyncio.create_task(one.serve(receive))
     while pipe.offer is None:  # noqa: ASYNC110  set when it runs
         await asyncio.sleep(0)
     large = b"\x01\x01\x01\x00\x04\x01\x01a" + wire.sized(b"x" * 100_000) + b"\x00"
@@ -138,21 +186,21 @@ async def test_what_comes_after_a_large_frame_waits_for_it() -> None:
 
 async def test_closing_does_not_wait_for_a_reader() -> None:
     pipe = Pipe()
-    one = session(pipe, Source())
+    one, channel = session(pipe, Source())
     pipe.stalled = True
-    one.deliver(b"never read")
+    channel.deliver(b"never read")
     one.close(4403, "out")
-    await one.run(never)
+    await one.serve(never)
     assert pipe.closed == (4403, "out")
-    one.deliver(b"late")
+    channel.deliver(b"late")
     assert not pipe.frames
 
 
 async def drained(one: Session) -> None:
     async with asyncio.timeout(5):
-        while one._writer is not None:  # noqa: ASYNC110  it ends by itself
+        while one.writer is not None:  # noqa: ASYNC110  it ends by itself
             await asyncio.sleep(0)
 
 
-def never(session: Session, message: Message, now: float, at: datetime) -> None:
+def never(message: Message, now: float, at: datetime) -> None:
     raise AssertionError(message)
