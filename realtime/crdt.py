@@ -6,17 +6,24 @@ a replica must be dropped.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import pycrdt
 
+from domain.errors import Conflict
 from realtime.update import EMPTY
 from realtime.wire import Range, read_delete_set, read_state_vector
 
 CONTENT = "content"  # the shared type that holds a document's text
+MAX_DEPTH = 200  # of elements in rich text, when it is read as JSON
 _MERGE_AT_ONCE = 32  # merging costs more than linearly in the number of updates
+_INLINE = {"hardBreak": "\n", "image": ""}  # elements inside a line, as text
+# Marks that may overlap themselves carry a hash in their name: @tiptap/y-tiptap, src/utils.js.
+_OVERLAPPING = re.compile(r"--[a-zA-Z0-9+/=]{8}\Z")
 
 
 class EngineError(Exception):
@@ -107,16 +114,20 @@ def text_of(state: bytes, format: str) -> str:
 
 
 def json_of(state: bytes, format: str) -> Any:
-    """The content as JSON: `{"text"}`, or a ProseMirror document `{"type": "doc", "content"}`."""
+    """The content as JSON: `{"text"}`, or a ProseMirror document `{"type": "doc", "content"}`.
+
+    Raises Conflict (`document_too_deep`): no program that reads JSON can be asked to follow for ever.
+    """
     if format == "text":
         return {"text": text_of(state, format)}
-    return {"type": "doc", "content": _nodes(_root(state, pycrdt.XmlFragment))}
+    return {"type": "doc", "content": _nodes(_root(state, pycrdt.XmlFragment), 1)}
 
 
 def compose(json: Any) -> bytes:
     """A new rich text document from ProseMirror JSON, as one update: the reverse of `json_of`.
 
-    Nodes, their attributes, and plain text; marks are left out. Each call writes under a new client id.
+    Nodes, text, marks and attributes, those without a value (null) left out, as the editor's own
+    binding writes them (@tiptap/y-tiptap). Each call writes under a new client id.
     """
     doc: pycrdt.Doc[Any] = pycrdt.Doc()
     fragment = doc.get(CONTENT, type=pycrdt.XmlFragment)
@@ -125,13 +136,68 @@ def compose(json: Any) -> bytes:
     return doc.get_update()
 
 
+def insert(state: bytes, content: Any, format: str, *, replace: bool = False) -> bytes:
+    """What to apply to a document so that `content`, as `json_of` gives it, is added at its end.
+
+    With `replace`, or where nothing is written yet, it stands alone. Returns one update under a
+    new client id; raises EngineError.
+    """
+    doc: pycrdt.Doc[Any] = pycrdt.Doc()
+    made: list[bytes] = []
+    with _translated():
+        doc.apply_update(state)
+        watch = doc.observe(lambda event: made.append(event.update))
+        with doc.transaction():
+            if format == "text":
+                _insert_text(doc.get(CONTENT, type=pycrdt.Text), content["text"], replace)
+            else:
+                _insert_blocks(doc.get(CONTENT, type=pycrdt.XmlFragment), content["content"], replace)
+        doc.unobserve(watch)
+    return merge(made)
+
+
+def _insert_text(text: Any, added: str, replace: bool) -> None:
+    if replace:
+        text.clear()
+    elif len(text) and added and not str(text).endswith("\n"):
+        added = "\n" + added
+    text += added
+
+
+def _insert_blocks(fragment: Any, blocks: Sequence[dict[str, Any]], replace: bool) -> None:
+    children = fragment.children
+    if len(children) and (replace or _is_blank(fragment)):
+        del children[0 : len(children)]
+    _put(fragment, blocks)
+
+
+def _is_blank(fragment: Any) -> bool:
+    """Whether it holds at most what an editor shows before anything is typed: one empty paragraph."""
+    children = list(fragment.children)
+    if len(children) > 1 or isinstance(children[0], pycrdt.XmlText):
+        return False
+    inner = list(children[0].children)
+    empty = not inner or (len(inner) == 1 and isinstance(inner[0], pycrdt.XmlText) and not inner[0].diff())
+    return children[0].tag == "paragraph" and empty
+
+
 def _put(parent: Any, nodes: Sequence[dict[str, Any]]) -> None:
+    text: Any = None  # neighbouring text nodes share one shared text, in which marks are formats
     for node in nodes:
-        if node["type"] == "text":
-            parent.children.append(pycrdt.XmlText(node["text"]))
-        else:
-            element = parent.children.append(pycrdt.XmlElement(node["type"], node.get("attrs", {})))
+        if node["type"] != "text":
+            text = None
+            attributes = {
+                name: value for name, value in (node.get("attrs") or {}).items() if value is not None
+            }
+            element = parent.children.append(pycrdt.XmlElement(node["type"], attributes))
             _put(element, node.get("content", ()))
+            continue
+        if text is None:
+            text, at = parent.children.append(pycrdt.XmlText()), 0
+        text.insert(
+            at, node["text"], {mark["type"]: mark.get("attrs") or {} for mark in node.get("marks", ())}
+        )
+        at += len(node["text"].encode())
 
 
 def _root(state: bytes, kind: type[Any]) -> Any:
@@ -148,24 +214,42 @@ def _runs(text: Any) -> Iterator[str]:
             yield value
 
 
-def _lines(parent: Any) -> Iterator[str]:
-    line: list[str] = []
-    for child in parent.children:
+@dataclass(slots=True)
+class _Block:
+    """A block whose text is being read: what is left of it, its line so far, the lines before it."""
+
+    children: Iterator[Any]
+    before: int
+    line: list[str] = field(default_factory=list)
+
+
+def _lines(root: Any) -> list[str]:
+    """Without recursion: whoever writes a document chooses how deep it is."""
+    lines: list[str] = []
+    path = [_Block(iter(root.children), 0)]
+    while path:
+        block = path[-1]
+        child = next(block.children, None)
         if isinstance(child, pycrdt.XmlText):
-            line += _runs(child)
-        elif child.tag == "hardBreak":
-            line.append("\n")
+            block.line += _runs(child)
+        elif child is not None and child.tag in _INLINE:
+            block.line.append(_INLINE[child.tag])
         else:
-            if line:
-                yield "".join(line)
-                line = []
-            inner = list(_lines(child))
-            yield from inner or [""]
-    if line:
-        yield "".join(line)
+            if block.line:
+                lines.append("".join(block.line))
+                block.line.clear()
+            if child is not None:
+                path.append(_Block(iter(child.children), len(lines)))
+                continue
+            path.pop()
+            if path and len(lines) == block.before:
+                lines.append("")
+    return lines
 
 
-def _nodes(parent: Any) -> list[dict[str, Any]]:
+def _nodes(parent: Any, depth: int) -> list[dict[str, Any]]:
+    if depth > MAX_DEPTH:
+        raise Conflict("the document is nested too deeply to be read as JSON", code="document_too_deep")
     nodes: list[dict[str, Any]] = []
     for child in parent.children:
         if isinstance(child, pycrdt.XmlText):
@@ -175,7 +259,7 @@ def _nodes(parent: Any) -> list[dict[str, Any]]:
         attributes = {name: _plain(value) for name, value in child.attributes}
         if attributes:
             node["attrs"] = attributes
-        if inner := _nodes(child):
+        if inner := _nodes(child, depth + 1):
             node["content"] = inner
         nodes.append(node)
     return nodes
@@ -189,7 +273,7 @@ def _text_node(text: str, marks: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _mark(name: str, value: Any) -> dict[str, Any]:
-    value = _plain(value)
+    value, name = _plain(value), _OVERLAPPING.sub("", name)
     return {"type": name, "attrs": value} if isinstance(value, dict) and value else {"type": name}
 
 
@@ -206,11 +290,13 @@ def _plain(value: Any) -> Any:
 
 __all__ = [
     "CONTENT",
+    "MAX_DEPTH",
     "EngineError",
     "Replica",
     "check",
     "compose",
     "diff_update",
+    "insert",
     "json_of",
     "merge",
     "text_of",
