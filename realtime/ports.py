@@ -135,8 +135,11 @@ class Rejected(Exception):
 class DocumentStore(Protocol):
     """Keeps what people write. Any exception other than those named means: not now, try again."""
 
-    async def load(self, document: UUID) -> Stored:
-        """Everything committed of a document; an unknown one is empty."""
+    async def load(self, document: UUID, *, snapshot: bool = True) -> Stored:
+        """Everything committed of a document; an unknown one is empty.
+
+        Without `snapshot`, from its first burst on: a snapshot is a cache, and may be bad.
+        """
         ...
 
     async def append(self, origin: UUID, sequence: int, entries: Sequence[Entry]) -> Sequence[int | None]:
@@ -178,14 +181,29 @@ class DocumentStore(Protocol):
 
 
 class Bus(Protocol):
-    """Carries committed frames between nodes; may lose, double and reorder them."""
+    """Carries hints between nodes; may lose, double and reorder them, and be away.
 
-    def publish(self, document: UUID, frame: bytes) -> None:
+    `node` names this process among all; the journal's rows from here bear it as their origin.
+    """
+
+    node: UUID
+
+    @property
+    def up(self) -> bool:
+        """Whether messages get through, as far as is known."""
+        ...
+
+    def publish(self, document: UUID, data: bytes) -> None:
         """Tell the other nodes. Never waits, never raises."""
         ...
 
-    def subscribe(self, document: UUID, deliver: Callable[[bytes], None]) -> None:
-        """Call `deliver` with what other nodes publish about a document; replaces an earlier one."""
+    def subscribe(
+        self, document: UUID, heard: Callable[[UUID, bytes], None], subscribed: Callable[[], None]
+    ) -> None:
+        """Call `heard` with what other nodes publish about a document, and which node; replaces an earlier one.
+
+        `subscribed` is called each time when that has begun: what was published before may be missed.
+        """
         ...
 
     def unsubscribe(self, document: UUID) -> None:

@@ -15,7 +15,7 @@ import asyncpg
 from app.database.postgres import Pool
 from domain.catalogue import EVENTS
 from domain.document import Document
-from domain.ports import Context, EventFilter, EventLog, NewEvent
+from domain.ports import Context, EventLog, NewEvent
 from realtime.ports import Burst, Entry, Moved, Rejected, Row, Stored
 
 APPEND = """
@@ -40,22 +40,24 @@ OWNERS = """
 SELECT document_id, client_id, person_id FROM document_clients
 JOIN unnest($1::uuid[], $2::bigint[]) AS t (d, c) ON document_id = d AND client_id = c
 """
-ROWS = """
+NOT_SET_ASIDE = "NOT EXISTS (SELECT FROM document_set_aside AS s WHERE s.row_id = document_updates.id)"
+ROWS = f"""
 SELECT id, person_id, received_at, update, inserted, deleted FROM document_updates
-WHERE document_id = $1 ORDER BY id
+WHERE document_id = $1 AND {NOT_SET_ASIDE} ORDER BY id
 """
-ROWS_OF = """
+ROWS_OF = f"""
 SELECT id, person_id, received_at, update, inserted, deleted FROM document_updates
 JOIN unnest($2::uuid[], $3::bigint[]) AS t (person, through) ON person_id = person AND id <= through
-WHERE document_id = $1 ORDER BY id
+WHERE document_id = $1 AND {NOT_SET_ASIDE} ORDER BY id
 """
 REMOVE = "DELETE FROM document_updates WHERE id = ANY($1::bigint[])"
-UNSEALED = "SELECT DISTINCT document_id FROM document_updates WHERE received_at < $1"
+UNSEALED = f"SELECT DISTINCT document_id FROM document_updates WHERE received_at < $1 AND {NOT_SET_ASIDE}"
 CLIENTS = "SELECT client_id, person_id FROM document_clients WHERE document_id = $1"
 SNAPSHOT = """
 SELECT through_position, state FROM document_snapshots
 WHERE document_id = $1 ORDER BY through_position DESC LIMIT 1
 """
+SET_ASIDE = "SELECT position FROM document_set_aside WHERE document_id = $1 AND position IS NOT NULL"
 SAVE_SNAPSHOT = """
 INSERT INTO document_snapshots (document_id, through_position, state) VALUES ($1, $2, $3)
 ON CONFLICT DO NOTHING
@@ -79,19 +81,20 @@ class PostgresDocumentStore:
 
     # --- reading
 
-    async def load(self, document: UUID) -> Stored:
-        """Everything committed of a document.
+    async def load(self, document: UUID, *, snapshot: bool = True) -> Stored:
+        """Everything committed of a document, but what is set aside; see DocumentStore.
 
         The journal is read before the log: what is sealed in between is then in both, and not in neither.
         """
         async with self._pool.acquire() as connection:
             rows = [_row(record) for record in await connection.fetch(ROWS, document)]
-            snapshot = await connection.fetchrow(SNAPSHOT, document)
+            kept = await connection.fetchrow(SNAPSHOT, document) if snapshot else None
             clients = await connection.fetch(CLIENTS, document)
-        through = snapshot["through_position"] if snapshot else 0
-        head, bursts = await self._bursts(document, through)
+            aside = {record["position"] for record in await connection.fetch(SET_ASIDE, document)}
+        through = kept["through_position"] if kept else 0
+        head, bursts = await self._bursts(document, through, aside)
         return Stored(
-            snapshot=snapshot["state"] if snapshot else None,
+            snapshot=kept["state"] if kept else None,
             through=through,
             head=head,
             bursts=bursts,
@@ -99,16 +102,30 @@ class PostgresDocumentStore:
             clients={record["client_id"]: record["person_id"] for record in clients},
         )
 
-    async def _bursts(self, document: UUID, after: int) -> tuple[int, list[bytes]]:
-        where = EventFilter(types=(EDITED,), stream=document)
+    async def _bursts(self, document: UUID, after: int, aside: Collection[int]) -> tuple[int, list[bytes]]:
+        """The position of the last burst, and the bursts after one.
+
+        Found by their version in the document's stream: neither what others wrote since nor what lies
+        before is looked at, however much it is.
+        """
+        head, version = after, await self._version_at(after)
         bursts: list[bytes] = []
         while True:
-            events = await self._log.read(after=after, where=where, limit=_PAGE)
-            bursts += (event.attachment for event in events if event.attachment is not None)
-            if events:
-                after = events[-1].position
+            events = await self._log.read_stream(document, after=version, limit=_PAGE)
+            for event in events:
+                version = event.version
+                if event.type == EDITED and event.attachment is not None:
+                    head = event.position
+                    if head not in aside:
+                        bursts.append(event.attachment)
             if len(events) < _PAGE:
-                return after, bursts
+                return head, bursts
+
+    async def _version_at(self, position: int) -> int:
+        """Which version of its stream the event at a position is; 0 for position 0."""
+        if not position:
+            return 0
+        return (await self._log.read(after=position - 1, limit=1))[0].version
 
     async def unsealed(self, before: datetime) -> Collection[UUID]:
         """Documents with rows received before a moment."""

@@ -34,10 +34,10 @@ class MemoryStore:
     def let_go(self) -> None:
         self._open.set()
 
-    async def load(self, document: UUID) -> Stored:
+    async def load(self, document: UUID, *, snapshot: bool = True) -> Stored:
         self.loads += 1
         await asyncio.sleep(0)
-        through, state = self.snapshots.get(document, (0, None))
+        through, state = self.snapshots.get(document, (0, None)) if snapshot else (0, None)
         bursts = [burst.update for burst in self.sealed[document]]
         return Stored(
             state,
