@@ -87,10 +87,16 @@ async def admit(system: System, websocket: WebSocket) -> Admission:
         document = UUID(websocket.path_params["document"])
     except ValueError:
         raise TurnedAway(Close.NOT_FOUND, "no such document") from None
-    visitor = await _visitor(system, websocket, document)
+    return await admission(system, await _visitor(system, websocket, document), document)
+
+
+async def admission(system: System, visitor: Visitor, document: UUID) -> Admission:
+    """What a visitor may do in a document; raises TurnedAway.
+
+    Join the hub without awaiting anything in between: no revocation slips through then.
+    """
     try:
         profile = await system.people.get(visitor.person)
-        # last, and nothing is awaited between this and the hub's knowing: no revocation slips through
         access = await system.authorization.document(visitor.person, document)
     except NotFound:
         raise TurnedAway(Close.NOT_FOUND, "no such document") from None
