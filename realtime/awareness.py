@@ -22,6 +22,7 @@ from realtime.wire import Malformed, read_bytes, read_varuint, sized, varuint
 _NULL = b"null"
 _MAX_CLOCK = 2**32
 _REMEMBERED = 300.0  # seconds; how long a departed client's clock is kept
+_DEPARTED = 10  # times the ids that may be here, of those that come and go without a connection
 
 
 def read_entries(body: bytes) -> list[tuple[int, int, bytes]]:
@@ -68,7 +69,7 @@ def _no_constant(name: str) -> None:
 class _Presence:
     """One client id. `clock` is the client's own; others are told `clock + lead`, at least `told`."""
 
-    owner: Member | None  # None: on another node
+    owner: Member | None  # None: on another node, or between two requests
     person: UUID | None
     clock: int
     state: bytes  # stamped JSON text, or null
@@ -144,6 +145,8 @@ class AwarenessStates:
                 return None
             if len(member.clients) >= self.limits.awareness_clients:
                 return Refusal(Close.TOO_LARGE, "too many clients on one connection")
+            if member.lingers and self._are_many(member.person):
+                return None
             known = self._known[client] = _Presence(member, member.person, clock, stamped, now)
         elif known.owner is member and known.here:
             if clock < known.clock or (clock == known.clock and stamped != _NULL):
@@ -159,6 +162,12 @@ class AwarenessStates:
         member.clients.add(client)
         self._dirty.add(client)
         return None
+
+    def _are_many(self, person: UUID) -> bool:
+        """Whether a person has as much presence without a connection as they may have."""
+        loose = [known for known in self._known.values() if known.owner is None and known.person == person]
+        most = self.limits.awareness_clients
+        return len(loose) >= most * _DEPARTED or sum(known.here for known in loose) >= most
 
     @staticmethod
     def _put(known: _Presence, clock: int, state: bytes, now: float) -> None:
@@ -182,11 +191,14 @@ class AwarenessStates:
             self._dirty.add(client)
 
     def leave(self, member: Member) -> None:
-        """The connection is gone, and its presence with it."""
+        """The connection is gone, and its presence with it, unless that lingers."""
         for client in member.clients:
             known = self._known.get(client)
             if known is not None and known.owner is member and known.here:
-                self._gone(client, known)
+                if member.lingers:
+                    known.owner = None  # whichever node it comes back to speaks for it then
+                else:
+                    self._gone(client, known)
         member.clients.clear()
 
     def _gone(self, client: int, known: _Presence) -> None:

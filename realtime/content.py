@@ -20,10 +20,22 @@ class Content:
         self._state: bytes | None = None  # whole together with `_tail`, which came after it
         self._tail: list[bytes] = []
         self._tail_bytes = 0
+        self._totals: tuple[int, int, int] | None = None  # with the version that they are of
 
     def state_vector(self) -> bytes:
         """What is here."""
         return self._replica.state_vector()
+
+    def totals(self) -> tuple[int, int]:
+        """How many clocks there are, and how many of them are deleted.
+
+        Both only grow. Whoever has everything that was here at some totals lacks something if and
+        only if the totals are others now, on whatever node, as soon as that has all they have.
+        """
+        if self._totals is None or self._totals[0] != self.version:
+            deleted = sum(end - start for _, start, end in self._replica.deleted())
+            self._totals = (self.version, sum(self._replica.clocks().values()), deleted)
+        return self._totals[1:]
 
     def state(self) -> bytes:
         """Everything, as one update."""

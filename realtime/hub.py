@@ -18,42 +18,15 @@ from realtime.limits import Limits
 from realtime.member import Member, Outlet
 from realtime.metrics import Metrics
 from realtime.ports import Admission, Bus, DocumentStore, Socket
-from realtime.protocol import Close, Message
+from realtime.protocol import Close
 from realtime.rooms import Rooms
+from realtime.seat import Refused as Refused
+from realtime.seat import Seat as Seat
 from realtime.session import Session
 
 logger = logging.getLogger(__name__)
 
 _STOP = 10.0  # seconds that stopping may take for each of its steps
-
-
-class Refused(Exception):
-    """A connection can't be let in."""
-
-    def __init__(self, code: Close, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-
-
-class Seat:
-    """A member's place in an open document, from `Hub.join` until `leave`."""
-
-    __slots__ = ("_left", "cell", "member")
-
-    def __init__(self, member: Member, cell: Cell, left: Callable[[Seat], None]) -> None:
-        self.member = member
-        self.cell = cell
-        self._left: Callable[[Seat], None] | None = left
-
-    def receive(self, message: Message, now: float, at: datetime) -> None:
-        """The member said something, at `now` (monotonic seconds), `at` (UTC)."""
-        self.cell.receive(self.member, message, now, at)
-
-    def leave(self) -> None:
-        """Give the place up. Doing it again changes nothing."""
-        left, self._left = self._left, None
-        if left is not None:
-            left(self)
 
 
 class Hub:
@@ -141,6 +114,15 @@ class Hub:
         cell.leave(seat.member, asyncio.get_running_loop().time())
         self._rooms.left(cell)
 
+    def renew(self, seat: Seat, admission: Admission) -> None:
+        """A member showed a new token: it decides from now on. Raises Refused."""
+        member, key = seat.member, (admission.document, admission.person)
+        if admission.person != member.person:
+            raise Refused(Close.FORBIDDEN, "this is somebody else's token")
+        # news of rights that came meanwhile are newer than the admission
+        may_edit = self._changed[key][1] if key in self._changed else admission.may_edit
+        seat.cell.renew(member, admission, may_edit)
+
     @contextmanager
     def _connected(self, connection: Connection, expires: datetime | None = None) -> Iterator[None]:
         """Close the connection when the hub stops, or what let it in expires."""
@@ -205,6 +187,8 @@ class Hub:
         except Exception as error:
             logger.warning("document %s can't be opened: %s", document, type(error).__name__)
             raise Refused(Close.SHUTTING_DOWN, "the document can't be opened now") from error
+        if self._stopping:  # meanwhile
+            raise Refused(Close.SHUTTING_DOWN, "shutting down")
         if not self._changed.get((document, admission.person), (True, True))[0]:
             raise Refused(Close.FORBIDDEN, "you may not see this document any more")
         if len(cell.room.members) >= self._limits.connections_per_document:

@@ -20,6 +20,10 @@ class Outlet(Protocol):
         """Say that an edit is durable, or that it was not taken; once for each edit received."""
         ...
 
+    def rights(self, may_edit: bool) -> None:
+        """Say that the member may edit from now on, or may not any more."""
+        ...
+
     def close(self, code: int, reason: str) -> None:
         """End this membership; see Close."""
         ...
@@ -35,6 +39,7 @@ class Member:
     colour: str
     may_edit: bool
     read_only: bool = False
+    lingers: bool = False  # its presence outlives it until it expires: it comes again by another request
     clients: set[int] = field(default_factory=set)  # awareness ids that it announced
     heard: float = 0.0  # when it last said anything
     beat_at: float = 0.0  # when it must be told something

@@ -1,0 +1,303 @@
+"""Live documents by request and answer, where nothing keeps a socket open.
+
+Each request is a short membership of the room: the room's own rules decide, the same journal
+stores, and an answer says nothing that is not committed. Nothing has to be remembered between two
+requests, so they may go to any node; presence lingers until it expires or the client comes again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from realtime import protocol
+from realtime.awareness import read_entries
+from realtime.connection import Allowance
+from realtime.hub import Hub, Refused, Seat
+from realtime.limits import Limits
+from realtime.ports import Admission
+from realtime.protocol import Awareness, Close, Edit, Message, Refusal, Step1
+from realtime.wire import Malformed, read_bytes, read_state_vector, read_varuint, sized, varuint
+
+_NOTHING = b"\x00"  # the state vector of who has nothing
+_STEP1 = b"\x00\x00"  # how a step 1 begins
+_LARGE = 64 * 1024  # bytes; parsing more takes long enough to be noticed elsewhere
+_REMEMBERED = 1000  # allowances; more are looked through for those that are whole again
+
+
+class Incomplete(Exception):
+    """An update leans on others that are not here: its author has to send those too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a client says and wants to know.
+
+    `frames` are messages of the y-websocket protocol; of a step 1 only the state vector is taken.
+    `known` is the version of the last answer, `wait` for how many seconds to wait for another.
+    With `presence`, presence is part of the version and of the answer, but that of client `but`.
+    """
+
+    frames: Sequence[bytes] = ()
+    known: str | None = None
+    wait: float = 0.0
+    presence: bool = False
+    but: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Frames that bring the client up to date, none if nothing came; and the version it has then.
+
+    A presence frame names everybody who is there: who is not in it, is gone.
+    """
+
+    frames: tuple[bytes, ...]
+    version: str
+
+
+def split(body: bytes) -> list[bytes]:
+    """The frames of a body, each with its length (lib0 varuint) before it; raises Malformed."""
+    frames: list[bytes] = []
+    at = 0
+    while at < len(body):
+        frame, at = read_bytes(body, at)
+        frames.append(frame)
+    return frames
+
+
+def join(frames: Iterable[bytes]) -> bytes:
+    """The reverse of `split`."""
+    return b"".join(map(sized, frames))
+
+
+def updates_of(frames: Iterable[bytes]) -> list[bytes]:
+    """The Yjs updates that frames carry."""
+    return [_body(frame) for frame in frames if _carries_update(frame)]
+
+
+class Exchanges:
+    """The requests to one node. Each person has one rate for each document, over all requests."""
+
+    def __init__(self, hub: Hub, limits: Limits) -> None:
+        self._hub = hub
+        self._limits = limits
+        self._allowances: dict[tuple[UUID, UUID], _Allowances] = {}
+
+    async def run(self, admission: Admission, question: Question) -> Answer:
+        """Answer one question; raises Refused and Incomplete.
+
+        An edit is answered once it is committed. One that was refused because it could not be
+        committed in time may be committed later: sending it again is harmless.
+        """
+        messages = await self._read(admission, question)
+        inbox = _Inbox()
+        seat = await self._hub.join(admission, lambda member, cell: inbox)
+        seat.member.lingers = True
+        try:
+            visit = _Visit(seat, inbox, question)
+            vector = visit.say(messages)
+            try:
+                async with asyncio.timeout(self._limits.handshake):
+                    await visit.committed()
+            except TimeoutError:
+                raise Refused(Close.SHUTTING_DOWN, "this is not saved yet; send it again") from None
+            if question.wait:
+                await visit.news(vector)
+            return visit.answer(vector)
+        finally:
+            seat.leave()
+
+    async def _read(self, admission: Admission, question: Question) -> list[Message]:
+        allowances = self._allowances_of(admission)
+        messages: list[Message] = []
+        for frame in question.frames:
+            if not allowances.spend(frame, asyncio.get_running_loop().time()):
+                raise Refused(Close.TOO_FAST, "too fast")
+            limit = self._limits.frame
+            if len(frame) > _LARGE:
+                message = await asyncio.to_thread(protocol.parse, frame, limit)
+            else:
+                message = protocol.parse(frame, limit)
+            if isinstance(message, Refusal):
+                raise Refused(message.code, message.reason)
+            messages.append(message)
+        return messages
+
+    def _allowances_of(self, admission: Admission) -> _Allowances:
+        now = asyncio.get_running_loop().time()
+        if len(self._allowances) > _REMEMBERED:
+            window = self._limits.rate_window
+            self._allowances = {key: a for key, a in self._allowances.items() if now - a.used < window}
+        key = (admission.document, admission.person)
+        found = self._allowances.get(key)
+        if found is None:
+            found = self._allowances[key] = _Allowances(self._limits, now)
+        return found
+
+
+class _Allowances:
+    """What one person may send to one document."""
+
+    def __init__(self, limits: Limits, now: float) -> None:
+        window = limits.rate_window
+        self.used = now
+        self._updates = Allowance(limits.updates_per_second, window, now)
+        self._bytes = Allowance(limits.update_bytes_per_second, window, now)
+        self._presence = Allowance(limits.awareness_frames_per_second, window, now)
+
+    def spend(self, frame: bytes, now: float) -> bool:
+        self.used = now
+        count = self._presence if frame[:1] in (b"\x01", b"\x03") else self._updates
+        return count.spend(1, now) and self._bytes.spend(len(frame), now)
+
+
+class _Inbox:
+    """Implements Outlet: what the room says wakes the request, which then looks for itself."""
+
+    def __init__(self) -> None:
+        self.answers: list[bool] = []  # one for each edit
+        self.denied: list[bytes] = []  # frames that say that a right ended
+        self.sync: list[bytes] | None = None  # sync frames, while they are wanted
+        self.closed: tuple[int, str] | None = None
+        self.woken = asyncio.Event()
+
+    def deliver(self, frame: bytes) -> None:
+        """Note a frame."""
+        if frame[0] == protocol.SYNC and self.sync is not None:
+            self.sync.append(frame)
+        elif frame[0] == protocol.AUTH:
+            self.denied.append(frame)
+        self.woken.set()
+
+    def answer(self, taken: bool) -> None:
+        """Note that an edit is durable, or was not taken."""
+        self.answers.append(taken)
+        self.woken.set()
+
+    def rights(self, may_edit: bool) -> None:
+        """Each request finds out for itself."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Note the end."""
+        self.closed = self.closed or (code, reason)
+        self.woken.set()
+
+
+class _Visit:
+    """A request's time in the room."""
+
+    def __init__(self, seat: Seat, inbox: _Inbox, question: Question) -> None:
+        self._seat = seat
+        self._inbox = inbox
+        self._question = question
+        self._content = seat.cell.room.content
+        self._edits = 0
+
+    def say(self, messages: Iterable[Message]) -> bytes:
+        """Tell the room; returns the state vector that the client gave."""
+        vector = _NOTHING
+        for message in messages:
+            if isinstance(message, Step1):
+                vector = message.state_vector
+            elif isinstance(message, Awareness):
+                self._receive(message)
+            elif isinstance(message, Edit):
+                self._edits += 1
+                if any(frame[:2] == _STEP1 for frame in self._receive(message)):
+                    raise Incomplete
+        return vector
+
+    async def committed(self) -> None:
+        """Return once all edits are durable; raises Refused and Incomplete."""
+        answers = self._inbox.answers
+        while True:
+            if False in answers and self._seat.member.may_edit:
+                raise Incomplete
+            if False in answers:
+                raise Refused(Close.FORBIDDEN, "you may not edit this document")
+            if len(answers) == self._edits:
+                return
+            await self._woken()
+
+    async def news(self, vector: bytes) -> None:
+        """Return once there is something that the client does not have, or after its patience."""
+        have = read_state_vector(vector)
+        clocks = read_state_vector(self._content.state_vector())
+        if any(clock > have.get(client, 0) for client, clock in clocks.items()):
+            return
+        known = self._question.known or self.version()
+        try:
+            async with asyncio.timeout(self._question.wait):
+                while self.version() == known and not self._inbox.denied:
+                    await self._woken()
+        except TimeoutError:
+            return
+
+    def answer(self, vector: bytes) -> Answer:
+        """What the client lacks now."""
+        version = self.version()
+        denied = self._inbox.denied
+        if self._question.wait and version == self._question.known and not denied:
+            return Answer((), version)
+        frames = denied + self._receive(Step1(vector))
+        if self._question.presence:
+            frames.append(protocol.awareness(self._present()))
+        return Answer(tuple(frames), version)
+
+    def version(self) -> str:
+        """Names what is there; other content, or presence if that counts, has another name."""
+        name = "{}-{}".format(*self._content.totals())
+        if not self._question.presence:
+            return name
+        clocks = sorted(entry[: _clock_end(entry)] for entry in self._present())
+        return f"{name}-{hashlib.sha256(b''.join(clocks)).hexdigest()[:12]}"
+
+    def _present(self) -> list[bytes]:
+        frames = self._seat.cell.room.presence_for(self._seat.member)
+        entries = [entry for frame in frames for entry in read_entries(_body(frame))]
+        return [
+            varuint(client) + varuint(clock) + sized(state)
+            for client, clock, state in entries
+            if client != self._question.but
+        ]
+
+    def _receive(self, message: Message) -> list[bytes]:
+        """Tell the room one thing; returns the sync frames that it says to that at once."""
+        said: list[bytes] = []
+        self._inbox.sync = said
+        self._seat.receive(message, asyncio.get_running_loop().time(), datetime.now(UTC))
+        self._inbox.sync = None
+        self._check()
+        return said
+
+    async def _woken(self) -> None:
+        await self._inbox.woken.wait()
+        self._inbox.woken.clear()
+        self._check()
+
+    def _check(self) -> None:
+        if self._inbox.closed is not None:
+            code, reason = self._inbox.closed
+            raise Refused(Close(code), reason)
+
+
+def _carries_update(frame: bytes) -> bool:
+    return frame[:2] in (b"\x00\x01", b"\x00\x02")
+
+
+def _body(frame: bytes) -> bytes:
+    """What a sync or presence frame carries."""
+    return read_bytes(frame, 1 if frame[0] == protocol.AWARENESS else 2)[0]
+
+
+def _clock_end(entry: bytes) -> int:
+    """Where the clock of a presence entry ends."""
+    return read_varuint(entry, read_varuint(entry, 0)[1])[1]
+
+
+__all__ = ["Answer", "Exchanges", "Incomplete", "Malformed", "Question", "join", "split", "updates_of"]
