@@ -10,13 +10,13 @@ from uuid import UUID
 
 from realtime import protocol
 from realtime.crdt import EngineError
-from realtime.effects import Answer, CatchUp, Disconnect, Effect, Publish, Rebuild, Send
+from realtime.effects import Answer, CatchUp, Disconnect, Effect, Publish, Rebuild, Rights, Send
 from realtime.effects import Journal as ToJournal
 from realtime.journal import Journal
 from realtime.limits import Limits
 from realtime.member import Member
 from realtime.metrics import Metrics
-from realtime.ports import Bus
+from realtime.ports import Admission, Bus
 from realtime.protocol import Close, Edit, Message
 from realtime.room import Room
 
@@ -86,6 +86,10 @@ class Cell:
         """A person may write, or not any more."""
         self._perform(self.room.set_rights(person, may_edit, self._loop.time()))
 
+    def renew(self, member: Member, admission: Admission, may_edit: bool) -> None:
+        """A member showed something new at the door; its person may write, or not."""
+        self._perform(self.room.renew(member, admission.read_only, may_edit, self._loop.time()))
+
     def remote_updates(self, updates: Sequence[bytes]) -> None:
         """Committed updates, read from the store."""
         for update in updates:
@@ -139,6 +143,8 @@ class Cell:
                     member.outlet.deliver(frame)
             elif type(effect) is Answer:
                 effect.member.outlet.answer(effect.taken)
+            elif type(effect) is Rights:
+                effect.member.outlet.rights(effect.may_edit)
             elif type(effect) is ToJournal:
                 self._journal.put(effect.entry, self.committed)
             elif type(effect) is Publish:

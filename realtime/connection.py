@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from typing import Any, Protocol
 
+from realtime import protocol
 from realtime.limits import Limits
 from realtime.member import Member
 from realtime.metrics import Metrics
@@ -93,6 +94,15 @@ class Channel:
     def answer(self, taken: bool) -> None:
         """Tell that an edit is durable, or was not taken."""
         self._connection.answer(self, taken)
+
+    def rights(self, may_edit: bool) -> None:
+        """Tell what the member may do from now on; this protocol has a word for less only."""
+        if not may_edit:
+            self.deliver(protocol.denied("you may not edit this document any more"))
+
+    def catch_up(self, have: bytes) -> list[bytes]:
+        """Frames, without the address, that bring the reader to now."""
+        return self.source.catch_up(self.member, have)
 
     def close(self, code: int, reason: str) -> None:
         """End this membership."""
@@ -278,7 +288,7 @@ class Connection(ABC):
     def _catch_up(self, channel: Channel) -> None:
         del self._lagging[channel]
         have, channel.behind = channel.behind or b"\x00", None
-        frames = channel.source.catch_up(channel.member, have)
+        frames = channel.catch_up(have)
         channel.base = (channel.source.version, channel.source.state_vector())
         for frame in frames:
             self._backlog.append((_addressed(channel.address, frame), channel, channel.base[0]))

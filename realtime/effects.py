@@ -27,6 +27,14 @@ class Answer:
 
 
 @dataclass(slots=True)
+class Rights:
+    """Tell a member that it may edit from now on, or may not any more."""
+
+    member: Member
+    may_edit: bool
+
+
+@dataclass(slots=True)
 class Journal:
     """Commit an entry, then call `committed`."""
 
@@ -61,4 +69,4 @@ class Rebuild:
     reason: str
 
 
-Effect = Send | Answer | Journal | Publish | Disconnect | CatchUp | Rebuild
+Effect = Send | Answer | Rights | Journal | Publish | Disconnect | CatchUp | Rebuild

@@ -31,7 +31,14 @@ class Limits:
     connections_per_person: int = 512  # on one document
     connections_per_document: int = 2000  # on this node
 
-    handshake: float = 10.0  # for a cold document to load
+    # On a connection that carries many documents:
+    documents_per_connection: int = 1000
+    pending_documents: int = 100  # whose token was not shown or not checked yet
+    pending_messages: int = 1000  # to them, together
+    pending_bytes: int = 5 * MIB
+    renew_before: float = 30.0  # a new token is asked for this long before the old one expires
+
+    handshake: float = 10.0  # for a cold document to load; for a token to be shown
     heartbeat: float = 25.0  # clients reconnect after 30 s without a message
     dead_after: float = 60.0
     outbound: int = 1 * MIB  # waiting for one reader; beyond, it gets one diff once it reads again

@@ -17,7 +17,7 @@ from realtime.awareness import AwarenessStates
 from realtime.bursts import Bursts
 from realtime.content import Content
 from realtime.crdt import EngineError, Replica
-from realtime.effects import Answer, CatchUp, Disconnect, Effect, Journal, Publish, Rebuild, Send
+from realtime.effects import Answer, CatchUp, Disconnect, Effect, Journal, Publish, Rebuild, Rights, Send
 from realtime.gate import Gate, News, trimmed
 from realtime.limits import Limits
 from realtime.member import Member
@@ -318,15 +318,23 @@ class Room:
         """A person may write from now on, or may not any more."""
         effects: list[Effect] = []
         for member in self._everybody:
-            if member.person != person or member.read_only or member.may_edit == may_edit:
-                continue
-            member.may_edit = may_edit
-            if may_edit:
-                effects += self._ask(member, now)
-            else:
-                effects += _not_taken(self._parking.forget(member))
-                effects.append(Send((member,), protocol.denied("you may not edit this document any more")))
+            if member.person == person:
+                effects += self._allow(member, may_edit and not member.read_only, now)
         return effects
+
+    def renew(self, member: Member, read_only: bool, may_edit: bool, now: float) -> list[Effect]:
+        """What a member showed at the door is replaced; its person may write, or not."""
+        member.read_only = read_only
+        return self._allow(member, may_edit and not read_only, now)
+
+    def _allow(self, member: Member, may_edit: bool, now: float) -> list[Effect]:
+        if member.may_edit == may_edit:
+            return []
+        member.may_edit = may_edit
+        if not may_edit:
+            return [*_not_taken(self._parking.forget(member)), Rights(member, may_edit)]
+        member.asked = float("-inf")  # what was not taken so far is wanted now
+        return [Rights(member, may_edit), *self._ask(member, now)]
 
 
 def _not_taken(dropped: Sequence[Parked]) -> list[Effect]:
