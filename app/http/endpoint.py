@@ -63,7 +63,8 @@ class Endpoint:
     """What `endpoint` declares, and the way of one request through it.
 
     `scope` None lets anyone in. `waits` is for reads of views. `produces` describes answers that
-    the handler makes itself: a type for each content type (None: opaque).
+    the handler makes itself, `consumes` bodies that it reads itself: a type for each content type
+    (None: opaque).
     """
 
     method: Method
@@ -75,6 +76,7 @@ class Endpoint:
     waits: bool
     limit: int
     produces: Mapping[str, Any]
+    consumes: Mapping[str, Any]
     parts: Mapping[str, type]
     body: type[BaseModel] | None
     query: type[BaseModel] | None
@@ -94,8 +96,8 @@ class Endpoint:
         if self.query is not None:
             arguments["query"] = read_query(self.query, request, waits=self.waits)
         canonical = b""
+        body_limit.allow(request.scope, self.limit)
         if self.body is not None:
-            body_limit.allow(request.scope, self.limit)
             arguments["body"], canonical = await read_body(self.body, request)
         system: System = request.app.state.system
         if self.waits:
@@ -141,6 +143,7 @@ def endpoint(
     waits: bool = False,
     limit: int = body_limit.LIMIT,
     produces: Mapping[str, Any] | None = None,
+    consumes: Mapping[str, Any] | None = None,
 ) -> Callable[[Handler], Endpoint]:
     """Make an Endpoint of a handler `async (call, [parts of the path], [query], [body]) -> result`."""
 
@@ -162,6 +165,7 @@ def endpoint(
             waits=waits,
             limit=limit,
             produces=produces or {},
+            consumes=consumes or {},
             parts=parts,
             body=hints.get("body"),
             query=hints.get("query"),

@@ -48,7 +48,7 @@ _REFUSALS = {
     404: "No such thing, or you may not know that it exists",
     409: "The thing is not in the state that this needs",
     413: "The body is too large",
-    415: "The body is not JSON",
+    415: "The body is of another content type than this takes",
     422: "The request does not fit; `errors` names what",
     503: "Cannot be done just now; try again after Retry-After seconds",
 }
@@ -106,7 +106,8 @@ class _Schemas:
         outputs: list[Any] = []
         for e in endpoints:
             inputs |= dict.fromkeys(model for model in (e.body, e.query) if model is not None)
-            outputs += [kind for kind in (_result(e), *e.produces.values()) if kind is not None]
+            shown = (_result(e), *e.produces.values(), *e.consumes.values())
+            outputs += [kind for kind in shown if kind is not None]
         adapters = {repr(kind): TypeAdapter(kind) for kind in outputs}
         wanted: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
             (name, "serialization", adapter) for name, adapter in adapters.items()
@@ -117,8 +118,8 @@ class _Schemas:
         self._found = {key: value for (key, _), value in found.items()}
 
     def of(self, kind: Any) -> dict[str, Any]:
-        """The schema of a type, mostly a reference."""
-        return self._found[repr(kind)]
+        """The schema of a type, mostly a reference; of None, one that tells nothing."""
+        return {} if kind is None else self._found[repr(kind)]
 
     def members(self, model: type[BaseModel]) -> tuple[dict[str, Any], list[str]]:
         """The properties of a model, and which are required."""
@@ -147,6 +148,9 @@ def _operation(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
         operation["x-scope"] = endpoint.scope
     if endpoint.body is not None:
         content = {"application/json": {"schema": schemas.of(endpoint.body)}}
+        operation["requestBody"] = {"required": True, "content": content}
+    elif endpoint.consumes:
+        content = {kind: {"schema": schemas.of(type_)} for kind, type_ in endpoint.consumes.items()}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
 
@@ -196,7 +200,7 @@ def _responses(endpoint: Endpoint, schemas: _Schemas) -> dict[str, Any]:
         refused |= {401, 403}
     if endpoint.method != "GET":
         refused |= {409, 422}
-    if endpoint.body is not None:
+    if endpoint.body is not None or endpoint.consumes:
         refused |= {413, 415}
     if endpoint.query is not None or endpoint.waits:
         refused.add(422)
