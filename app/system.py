@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from app.sign_in import SignIn
     from app.views import Views
     from domain.ports import EventLog
+    from realtime.exchange import Exchanges
     from realtime.hub import Hub
 
 
@@ -30,3 +31,4 @@ class System:
     sign_in: SignIn
     views: Views
     hub: Hub
+    exchanges: Exchanges

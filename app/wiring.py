@@ -24,6 +24,7 @@ from app.settings import ConfigurationError, Settings
 from app.sign_in import SignIn
 from app.system import System
 from app.views import Views
+from realtime.exchange import Exchanges
 from realtime.hub import Hub
 
 log = structlog.get_logger(__name__)
@@ -78,6 +79,7 @@ async def system(settings: Settings, url: str) -> AsyncIterator[System]:
             sign_in=SignIn(pool, settings.signing_key()),
             views=views,
             hub=hub,
+            exchanges=Exchanges(hub, settings.live),
         )
         await stack.enter_async_context(background(watch_rights(result)))
         yield result

@@ -34,6 +34,7 @@ def make_system(pool: Pool, log: EventLog, *, views: object = None, hub: object 
         sign_in=SignIn(pool, KEY),
         views=cast(Any, views or SimpleNamespace()),
         hub=cast(Any, hub or SimpleNamespace()),
+        exchanges=cast(Any, SimpleNamespace()),
     )
 
 

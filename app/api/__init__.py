@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute
 
-from app.api import assets, documents, events, me, nodes, permissions, processes, sign_in, tokens
+from app.api import assets, documents, events, me, nodes, permissions, processes, sign_in, tokens, updates
 from app.api.description import describing
 from app.api.events import close_streams
 
@@ -19,6 +19,7 @@ _resources: list[BaseRoute] = [
     *nodes.routes,
     *assets.routes,
     *documents.routes,
+    *updates.routes,
     *events.routes,
 ]
 routes: list[BaseRoute] = [*_resources, *describing(_resources)]
