@@ -1,4 +1,4 @@
-"""The command line: `interlink serve | migrate | seed | projections | token | check-config`."""
+"""The command line: `interlink serve | migrate | seed | projections | documents | token | check-config`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import uvloop
 from pydantic import SecretStr
@@ -105,6 +106,41 @@ async def projections_rebuild(settings: Settings, options: argparse.Namespace) -
             print(f"{options.name} rebuilt")
 
 
+async def documents_check(settings: Settings, options: argparse.Namespace) -> None:
+    """Read documents from the log and the journal, and say what is wrong with them."""
+    from app.wiring import checkup
+
+    bad = 0
+    async with checkup(settings) as documents:
+        chosen = [document async for document in documents.documents()] if options.all else options.document
+        if not chosen:
+            raise ConfigurationError("name documents, or say --all")
+        for document in chosen:
+            report = await documents.check(document)
+            print("\n".join(report.lines()), flush=True)
+            bad += not report.ok
+    if bad:
+        raise ConfigurationError(f"{bad} of {len(chosen)} documents can't be read whole")
+
+
+async def documents_quarantine(settings: Settings, options: argparse.Namespace) -> None:
+    """Set aside what of a document can't be read, so that the rest works again; nothing is deleted."""
+    from app.wiring import checkup
+
+    async with checkup(settings) as documents:
+        report = await documents.quarantine(options.document)
+    print("\n".join(report.lines()))
+    print(f"{len(report.bad)} set aside")
+
+
+async def documents_release(settings: Settings, options: argparse.Namespace) -> None:
+    """Use again what of a document was set aside."""
+    from app.wiring import checkup
+
+    async with checkup(settings) as documents:
+        print(f"{await documents.release(options.document)} released")
+
+
 async def token_create(settings: Settings, options: argparse.Namespace) -> None:
     """Make an access token for somebody; prints it once."""
     from app.wiring import database, system
@@ -155,6 +191,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(views, "status", projections_status)
     add(views, "rebuild", projections_rebuild).add_argument("name", help="a view, or all")
+    documents = commands.add_parser("documents", help="what is stored of live documents").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    check = add(documents, "check", documents_check)
+    check.add_argument("document", nargs="*", type=UUID, help="ids of documents")
+    check.add_argument("--all", action="store_true", help="every document")
+    add(documents, "quarantine", documents_quarantine).add_argument("document", type=UUID)
+    add(documents, "release", documents_release).add_argument("document", type=UUID)
     tokens = commands.add_parser("token", help="access tokens").add_subparsers(
         required=True, metavar="COMMAND"
     )

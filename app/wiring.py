@@ -15,6 +15,7 @@ from app.data_dir import is_served
 from app.database.embedded import EmbeddedPostgres
 from app.database.migrate import migrate
 from app.database.postgres import connect_pool
+from app.documents.checkup import Checkup
 from app.documents.postgres import PostgresDocumentStore
 from app.eventlog.postgres import PostgresEventLog
 from app.live import watch_rights
@@ -83,6 +84,17 @@ async def system(settings: Settings, url: str) -> AsyncIterator[System]:
         )
         await stack.enter_async_context(background(watch_rights(result)))
         yield result
+
+
+@asynccontextmanager
+async def checkup(settings: Settings) -> AsyncIterator[Checkup]:
+    """What checks stored documents; nothing else runs."""
+    async with database(settings) as url:
+        pool = await connect_pool(url)
+        try:
+            yield Checkup(pool, PostgresEventLog(pool))
+        finally:
+            await _close(pool)
 
 
 async def _check_reachable(url: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from realtime.wire import Range
 
@@ -47,3 +47,9 @@ class IdSet:
         if start < end:
             gaps.append((client, start, end))
         return gaps
+
+    def runs(self) -> Iterator[Range]:
+        """All runs, by client and ascending."""
+        for client in sorted(self._runs):
+            for start, end in zip(*self._runs[client], strict=True):
+                yield client, start, end
