@@ -1,0 +1,351 @@
+"""Everything that ever stood in a document, in its order, with when and by whom it came and went.
+
+Yjs keeps deleted items as tombstones in the order of the text. This builds that order from the
+deliveries of a document (sealed bursts, unsealed rows) in plain Python, and stamps each run of ids
+with the delivery that inserted it and the one that first deleted it. Any moment's content, a
+difference and an attribution are then filters over one sequence. The order of two items never
+depends on what else is there or on the order of arrival (YATA), so neither does the chronicle.
+Source: Nicolaescu et al. 2016, "Near Real-Time Peer-to-Peer Shared Editing on Extensible Data
+Types"; yjs 13.6 `src/structs/Item.js`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator, Sequence
+from uuid import UUID
+
+from realtime.ids import IdSet
+from realtime.structs import ALIVE, DELETED, GC, STRING, TYPE, Id, Item, continues, cut, decode
+from realtime.wire import Range
+
+UNSEALED = 1 << 62
+"""Moments from here on are not in the log yet. Below: log positions."""
+
+
+class Branch:
+    """A shared type: a sequence, and values under keys of which the last one counts.
+
+    `item` is the item that holds it; None for a root.
+    """
+
+    __slots__ = ("item", "last", "start")
+
+    def __init__(self, item: Item | None = None) -> None:
+        self.item = item
+        self.start: Item | None = None
+        self.last: dict[str, Item] = {}
+
+    def __iter__(self) -> Iterator[Item]:
+        item = self.start
+        while item is not None:
+            yield item
+            item = item.right
+
+
+class Chronicle:
+    """The items of one document. `people` tells who stands behind a moment.
+
+    `moments` are the log positions, ascending, at which the log held everything that what it held
+    leans on: in between, part of a group of bursts that lean on each other is missing.
+    """
+
+    def __init__(self) -> None:
+        self.people: dict[int, UUID | None] = {}
+        self.moments: list[int] = []
+        self.size = 0  # items
+        self._roots: dict[str, Branch] = {}
+        self._starts: dict[int, list[int]] = {}  # first clocks of a client's items, ascending
+        self._items: dict[int, list[Item]] = {}
+        self._waiting: dict[int, deque[Item]] = {}  # items that lean on what did not come yet, by clock
+        self._waiting_deletes: list[tuple[Range, int]] = []
+        self._logged = IdSet()
+        self._unmet: list[Range] = []  # what the log leans on and does not hold
+
+    def root(self, name: str) -> Branch:
+        """The shared type of this name."""
+        return self._roots.setdefault(name, Branch())
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything fed found what it leans on."""
+        return not self._waiting and not self._waiting_deletes
+
+    def clock(self, client: int) -> int:
+        """How many clocks of a client are here."""
+        items = self._items.get(client)
+        return items[-1].clock + items[-1].size if items else 0
+
+    # --- taking in
+
+    def feed(self, moment: int, person: UUID | None, update: bytes) -> None:
+        """Take in what a person delivered at a moment; raises Malformed.
+
+        What was delivered before keeps its stamp, unless this moment is the earlier one.
+        """
+        items, deletes = decode(update)
+        self.people[moment] = person
+        if moment < UNSEALED:
+            self._log(moment, items, deletes)
+        for item in items:
+            item.born = moment
+            self._arrive(item)
+        self._integrate_waiting()
+        pending, self._waiting_deletes = self._waiting_deletes, []
+        for span, died in pending:
+            self._delete(span, died)
+        for span in deletes:
+            self._delete(span, moment)
+
+    def _log(self, moment: int, items: Sequence[Item], deletes: Sequence[Range]) -> None:
+        """Note what the log holds now, and whether it is whole."""
+        logged = self._logged
+        for item in items:
+            logged.add((item.client, item.clock, item.clock + item.size))
+        unmet, self._unmet = [*self._unmet, *deletes], []
+        after: Id | None = None
+        for item in items:
+            if item.clock and item.id != after:
+                unmet.append((item.client, 0, item.clock))
+            after = (item.client, item.clock + item.size)
+            for id in (item.origin, item.right_origin, item.parent):
+                if isinstance(id, tuple) and id[0] != item.client:
+                    unmet.append((id[0], id[1], id[1] + 1))
+        for span in unmet:
+            self._unmet += logged.missing(span)
+        if not self._unmet:
+            self.moments.append(moment)
+
+    def _arrive(self, item: Item) -> None:
+        if item.client not in self._waiting and item.clock <= self.clock(item.client) and self._ready(item):
+            self._take(item)
+        else:
+            self._wait(item)
+
+    def _wait(self, item: Item) -> None:
+        queue = self._waiting.setdefault(item.client, deque())
+        queue.append(item)
+        if len(queue) > 1 and queue[-2].clock > item.clock:
+            self._waiting[item.client] = deque(sorted(queue, key=lambda each: each.clock))
+
+    def _take(self, item: Item) -> None:
+        """Integrate what of an item is new."""
+        known, end = self.clock(item.client), item.clock + item.size
+        if item.clock < known:
+            self._born((item.client, item.clock, min(known, end)), item.born)
+        if known < end:
+            self._integrate(item if item.clock == known else _tail(item, known - item.clock))
+
+    def _integrate_waiting(self) -> None:
+        moved = bool(self._waiting)
+        while moved:
+            moved = False
+            for client in list(self._waiting):
+                queue = self._waiting[client]
+                while queue and queue[0].clock <= self.clock(client) and self._ready(queue[0]):
+                    self._take(queue.popleft())
+                    moved = True
+                if not queue:
+                    del self._waiting[client]
+
+    def _ready(self, item: Item) -> bool:
+        return self._knows(item.origin) and self._knows(item.right_origin) and self._knows(item.parent)
+
+    def _knows(self, id: Id | str | None) -> bool:
+        if not isinstance(id, tuple):
+            return True
+        return id[1] < self.clock(id[0])
+
+    # --- ids
+
+    def find(self, id: Id) -> Item:
+        """The item that holds an id, which must be here."""
+        return self._items[id[0]][bisect_right(self._starts[id[0]], id[1]) - 1]
+
+    def _ending_at(self, id: Id) -> Item:
+        """The item that ends with an id, split off if need be."""
+        item = self.find(id)
+        if id[1] < item.clock + item.size - 1:
+            self._split(item, id[1] + 1)
+        return item
+
+    def _starting_at(self, id: Id) -> Item:
+        item = self.find(id)
+        return item if item.clock == id[1] else self._split(item, id[1])
+
+    def _split(self, item: Item, clock: int) -> Item:
+        """Make two items of one; returns the one that begins at `clock`."""
+        right = _tail(item, clock - item.clock)
+        right.died = item.died
+        item.content = cut(item.content, clock - item.clock)[0]
+        item.size = clock - item.clock
+        right.parent, right.key = item.parent, item.key
+        right.left, right.right = item, item.right
+        if item.right is not None:
+            item.right.left = right
+        elif item.key is not None and item.parent is not None:
+            item.parent.last[item.key] = right
+        item.right = right
+        self._remember(right)
+        return right
+
+    def _remember(self, item: Item) -> None:
+        starts = self._starts.setdefault(item.client, [])
+        items = self._items.setdefault(item.client, [])
+        at = bisect_right(starts, item.clock)
+        starts.insert(at, item.clock)
+        items.insert(at, item)
+        self.size += 1
+
+    # --- order
+
+    def _integrate(self, item: Item) -> None:
+        left = self._ending_at(item.origin) if item.origin is not None else None
+        right = self._starting_at(item.right_origin) if item.right_origin is not None else None
+        branch = self._branch(item, left, right)
+        item.parent = branch
+        if branch is None:  # it stands in something of which only the ids are left
+            item.kind, item.content = GC, None
+            self._remember(item)
+            return
+        if item.kind == TYPE:
+            item.branch = Branch(item)
+        left = self._neighbour(item, branch, left, right)
+        if left is not None and self._lengthen(left, item):
+            return
+        self._link(item, branch, left)
+        self._remember(item)
+
+    def _branch(self, item: Item, left: Item | None, right: Item | None) -> Branch | None:
+        """Where an item stands; None if that is gone."""
+        if item.kind == GC:
+            return None
+        for beside in (left, right):
+            if beside is not None and beside.kind == GC:
+                return None
+        beside = left or right
+        if beside is not None:
+            item.key = beside.key
+            found: Branch | None = beside.parent
+            return found
+        if isinstance(item.parent, str):
+            return self.root(item.parent)
+        holds: Branch | None = self.find(item.parent).branch
+        return holds
+
+    def _neighbour(self, item: Item, branch: Branch, left: Item | None, right: Item | None) -> Item | None:
+        """The item right behind which this one stands, among those inserted at the same place."""
+        other = left.right if left is not None else _first(branch, item.key)
+        if other is right:
+            return left
+        conflicting: set[Item] = set()
+        before: set[Item] = set()
+        while other is not None and other is not right:
+            before.add(other)
+            conflicting.add(other)
+            if item.origin == other.origin:
+                if other.client < item.client:
+                    left = other
+                    conflicting.clear()
+                elif item.right_origin == other.right_origin:
+                    break
+            elif other.origin is not None and (leaned_on := self.find(other.origin)) in before:
+                if leaned_on not in conflicting:
+                    left = other
+                    conflicting.clear()
+            else:
+                break
+            other = other.right
+        return left
+
+    def _lengthen(self, left: Item, item: Item) -> bool:
+        """Make an item part of the one that it was typed behind, at the same moment."""
+        if (
+            left.client != item.client
+            or left.clock + left.size != item.clock
+            or left.born != item.born
+            or left.died != ALIVE
+            or not continues(left, item)
+        ):
+            return False
+        left.content += item.content  # type: ignore[operator]  # both are strings
+        left.size += item.size
+        return True
+
+    @staticmethod
+    def _link(item: Item, branch: Branch, left: Item | None) -> None:
+        item.left = left
+        item.right = left.right if left is not None else _first(branch, item.key)
+        if left is not None:
+            left.right = item
+        elif item.key is None:
+            branch.start = item
+        if item.right is not None:
+            item.right.left = item
+        elif item.key is not None:
+            branch.last[item.key] = item
+
+    # --- stamps
+
+    def _pieces(self, span: Range) -> Iterator[Item]:
+        """The items of a run of ids, split at its ends; the run must be here."""
+        client, start, end = span
+        item = self._starting_at((client, start))
+        while True:
+            if item.clock + item.size > end:
+                self._split(item, end)
+            yield item
+            start = item.clock + item.size
+            if start >= end:
+                return
+            item = self.find((client, start))
+
+    def _born(self, span: Range, moment: int) -> None:
+        items = self._items[span[0]]
+        at = bisect_right(self._starts[span[0]], span[1]) - 1
+        while at < len(items) and items[at].clock < span[2]:
+            if items[at].born > moment:  # told from the journal before, and now by the log
+                for item in self._pieces(span):
+                    item.born = min(item.born, moment)
+                return
+            at += 1
+
+    def _delete(self, span: Range, moment: int) -> None:
+        client, start, end = span
+        known = self.clock(client)
+        if end > known:
+            self._waiting_deletes.append(((client, max(start, known), end), moment))
+            end = known
+        if start >= end:
+            return
+        for item in self._pieces((client, start, end)):
+            if item.died > moment and not (
+                item.died >= UNSEALED and item.died != ALIVE and moment >= UNSEALED
+            ):
+                item.died = moment
+
+
+def _tail(item: Item, offset: int) -> Item:
+    """What of an item comes after so many clocks, not linked to anything."""
+    content = cut(item.content, offset)[1]
+    last = (item.client, item.clock + offset - 1)
+    tail = Item(
+        item.client, item.clock + offset, item.size - offset, item.kind, content, last, item.right_origin
+    )
+    tail.born = item.born
+    if item.kind == GC:
+        tail.origin = None
+    return tail
+
+
+def _first(branch: Branch, key: str | None) -> Item | None:
+    if key is None:
+        return branch.start
+    item = branch.last.get(key)
+    while item is not None and item.left is not None:
+        item = item.left
+    return item
+
+
+__all__ = ["ALIVE", "DELETED", "STRING", "UNSEALED", "Branch", "Chronicle"]
