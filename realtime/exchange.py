@@ -170,8 +170,6 @@ class _Inbox:
         """Note a frame."""
         if frame[0] == protocol.SYNC and self.sync is not None:
             self.sync.append(frame)
-        elif frame[0] == protocol.AUTH:
-            self.denied.append(frame)
         self.woken.set()
 
     def answer(self, taken: bool) -> None:
@@ -180,7 +178,10 @@ class _Inbox:
         self.woken.set()
 
     def rights(self, may_edit: bool) -> None:
-        """Each request finds out for itself."""
+        """Note that the right to edit ended; that there is one now, the next request finds out."""
+        if not may_edit:
+            self.denied.append(protocol.denied("you may not edit this document any more"))
+        self.woken.set()
 
     def close(self, code: int, reason: str) -> None:
         """Note the end."""
