@@ -1,4 +1,4 @@
-.PHONY: run test check bench clean install
+.PHONY: run test check bench conformance clean install
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
@@ -18,6 +18,9 @@ check: .venv/installed  ## lint, types, layers
 
 bench: .venv/installed  ## figures, beside the peers'
 	$(BIN)/python -m tests.bench
+
+conformance: .venv/installed  ## the same checks against every server (LONG=1: also what takes minutes)
+	$(BIN)/python -m tests.interop.conformance $(if $(LONG),--long)
 
 install: .venv/installed
 
