@@ -75,6 +75,16 @@ class Envelope:
         """What the client calls the document."""
         return self.name.partition("\0")[0]
 
+    @property
+    def step(self) -> int | None:
+        """Of a sync message, which step it is; the rest stays unread. None for other messages."""
+        if self.kind not in (SYNC, SYNC_REPLY):
+            return None
+        try:
+            return read_varuint(self.frame, read_varuint(self.frame, self.at)[1])[0]
+        except Malformed:
+            return None
+
 
 @dataclass(slots=True)
 class Addressed:

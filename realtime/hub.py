@@ -17,6 +17,8 @@ from realtime.journal import Journal
 from realtime.limits import Limits
 from realtime.member import Member, Outlet
 from realtime.metrics import Metrics
+from realtime.multiplex import Multiplex
+from realtime.place import Admit
 from realtime.ports import Admission, Bus, DocumentStore, Socket
 from realtime.protocol import Close
 from realtime.rooms import Rooms
@@ -87,6 +89,12 @@ class Hub:
                 await session.serve(seat.receive)
         finally:
             seat.leave()
+
+    async def serve_many(self, socket: Socket, admit: Admit) -> None:
+        """Run one hocuspocus connection to its end."""
+        connection = Multiplex(socket, self, admit, limits=self._limits, metrics=self.metrics)
+        with self._connected(connection):
+            await connection.serve()
 
     async def join(self, admission: Admission, outlet: Callable[[Member, Cell], Outlet]) -> Seat:
         """Let somebody into a document; `outlet` makes what the room reaches them by. Raises Refused."""

@@ -44,6 +44,12 @@ class Receipts:
         """The client sent an edit that nobody looks at."""
         self._owed += 1
 
+    def lost(self) -> None:
+        """What was on its way will not be answered."""
+        self._owed += sum(edit.worth for edit in self._awaited)
+        self._awaited.clear()
+        self._asked = 0
+
     def edit(self, *, step2: bool) -> None:
         """The client sent an edit; it will be answered."""
         if step2 and self._asked:
