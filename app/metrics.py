@@ -89,7 +89,7 @@ class SystemCollector(Collector):
         return self
 
 
-_GAUGES = frozenset({"rooms", "sessions", "journal_entries", "journal_bytes"})
+_GAUGES = frozenset({"rooms", "sessions", "journal_entries", "journal_bytes", "quarantined"})
 
 
 async def registry(system: System) -> CollectorRegistry:

@@ -23,8 +23,12 @@ class Backoff:
         return key not in self._until or now >= self._until[key][0]
 
     def failed(self, key: UUID, now: float) -> float:
-        """Note a failure; returns the pause that begins now, in seconds."""
-        pause = min(self._until[key][1] * 2, self._longest) if key in self._until else self._first
+        """Note a failure; returns the pause that begins now, in seconds.
+
+        A failure long after the last one is a first one.
+        """
+        until, pause = self._until.get(key, (float("-inf"), 0.0))
+        pause = self._first if now - until > self._longest else min(pause * 2, self._longest)
         self._until[key] = (now + pause, pause)
         return pause
 

@@ -21,6 +21,7 @@ from realtime.multiplex import Multiplex
 from realtime.place import Admit
 from realtime.ports import Admission, Bus, DocumentStore, Socket
 from realtime.protocol import Close
+from realtime.quarantine import Quarantined
 from realtime.rooms import Rooms
 from realtime.seat import Refused as Refused
 from realtime.seat import Seat as Seat
@@ -192,6 +193,8 @@ class Hub:
         try:
             async with asyncio.timeout(self._limits.handshake):
                 cell = await self._rooms.open(document)
+        except Quarantined as error:
+            raise Refused(Close.SHUTTING_DOWN, str(error)) from error
         except Exception as error:
             logger.warning("document %s can't be opened: %s", document, type(error).__name__)
             raise Refused(Close.SHUTTING_DOWN, "the document can't be opened now") from error

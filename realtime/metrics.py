@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Metrics:
-    """Gauges `rooms` and `sessions`; everything else only grows. Times in seconds."""
+    """What is not called a gauge only grows. Times in seconds."""
 
-    rooms: int = 0
-    sessions: int = 0
+    rooms: int = 0  # gauge
+    sessions: int = 0  # gauge
     updates: int = 0
     update_bytes: int = 0
     commits: int = 0
@@ -28,5 +28,6 @@ class Metrics:
     parked: int = 0
     parked_dropped: int = 0
     conflated: int = 0
-    quarantined: int = 0
+    quarantined: int = 0  # gauge: documents that could not be read at their last try
+    load_failures: int = 0
     refused: Counter[int] = field(default_factory=Counter)  # by close code

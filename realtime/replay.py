@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterable
+from uuid import UUID
 
 from realtime import crdt
-from realtime.crdt import Replica
+from realtime.crdt import EngineError, Replica
 from realtime.gate import Gate
-from realtime.ports import Stored
+from realtime.ports import DocumentStore, Stored
 from realtime.update import Update, walk
+from realtime.wire import Malformed
+
+logger = logging.getLogger(__name__)
 
 _SLICE = 0.005  # seconds of work between two breaths
 _TOGETHER = 64  # updates that wait for each other are tried together up to this many
@@ -91,6 +96,23 @@ async def replay(
             await asyncio.sleep(0)
             breath = time.monotonic() + _SLICE
     return replica, work.finish()
+
+
+async def restored(store: DocumentStore, document: UUID) -> tuple[Stored, Replica]:
+    """What is stored of a document, and the replica of it; a snapshot that can't be read is passed over.
+
+    Raises Malformed or EngineError if something else stored can't be read, and what the store raises.
+    """
+    stored = await store.load(document)
+    try:
+        return stored, await committed_replica(stored)
+    except (Malformed, EngineError):
+        if stored.snapshot is None:
+            raise
+    stored = await store.load(document, snapshot=False)
+    replica = await committed_replica(stored)
+    logger.warning("document %s was loaded without its snapshot, which can't be read", document)
+    return stored, replica
 
 
 async def committed_replica(stored: Stored) -> Replica:

@@ -14,6 +14,7 @@ from realtime.journal import Journal
 from realtime.limits import Limits
 from realtime.metrics import Metrics
 from realtime.ports import Bus, DocumentStore
+from realtime.quarantine import Quarantine
 from realtime.replay import committed_replica
 from realtime.room import Room
 from realtime.sealer import Sealer
@@ -34,9 +35,10 @@ class Rooms:
         self._bus = bus
         self._limits = limits
         self._metrics = metrics
-        self._sealer = Sealer(store, limits, metrics)
+        self._sealer = Sealer(store, limits, metrics, alone=bus is None)
         self._cells: dict[UUID, Cell] = {}
         self._opening: dict[UUID, asyncio.Task[Cell]] = {}
+        self._quarantine = Quarantine(store, metrics)
         self._background = Background()
 
     def start(self, tick: float) -> None:
@@ -67,7 +69,8 @@ class Rooms:
         cell = self._cells.get(document)
         if cell is not None and not cell.retired:
             return cell.room.content.state()
-        return (await committed_replica(await self._store.load(document))).state()
+        self._quarantine.check(document)
+        return (await self._quarantine.restored(document))[1].state()
 
     def left(self, cell: Cell) -> None:
         """Somebody left; a retired room ends with the last of them."""
@@ -75,13 +78,14 @@ class Rooms:
             self._background.spawn(self._drop_retired(cell.room.document, cell))
 
     async def open(self, document: UUID) -> Cell:
-        """The document's room; any number of connections share one load."""
+        """The document's room; any number of connections share one load. Raises Quarantined."""
         while True:
             cell = self._cells.get(document)
             if cell is not None and not cell.retired:
                 return cell
             opening = self._opening.get(document)
             if opening is None:
+                self._quarantine.check(document)
                 opening = asyncio.create_task(self._load(document))
                 self._opening[document] = opening
                 opening.add_done_callback(lambda _: self._opening.pop(document, None))
@@ -89,15 +93,10 @@ class Rooms:
 
     async def _load(self, document: UUID) -> Cell:
         if document in self._cells:  # retired: what it sent to the journal belongs to the document too
+            self._quarantine.retired(document)
             await self._journal.settled()
         started = asyncio.get_running_loop().time()
-        stored = await self._store.load(document)
-        try:
-            replica = await committed_replica(stored)
-        except Exception:
-            self._metrics.quarantined += 1
-            logger.exception("document %s can't be read", document)
-            raise
+        stored, replica = await self._quarantine.restored(document)
         room = Room(document, replica, dict(stored.clients), limits=self._limits, metrics=self._metrics)
         for row in stored.rows:  # left behind by a crash
             room.bursts.add(row.person, row.id, row.received_at, len(row.update), ())
@@ -111,7 +110,7 @@ class Rooms:
             catch_up=self._catch_up,
         )
         cell.empty_since = asyncio.get_running_loop().time()
-        self._sealer.loaded(document, stored.bursts)
+        self._sealer.loaded(document, stored.bursts, stored.snapshot)
         self._cells[document] = cell
         self._metrics.rooms = len(self._cells)
         self._metrics.loads += 1

@@ -217,8 +217,11 @@ async def test_a_document_that_cannot_be_loaded_says_come_back(hub: Hub, store: 
     assert broken.pipe.closed[0] == 4503
     assert hub.metrics.quarantined == 1
     store.sealed[document][0] = burst
-    healed = Peer(hub, admission(document))
-    await healed.until(lambda: str(healed.text) == "good")
+    loads = store.loads
+    refused = Peer(hub, admission(document))
+    await refused.task
+    assert refused.pipe.closed == (4503, "the document can't be read now")
+    assert store.loads == loads, "not tried again at once"
 
 
 async def test_connections_per_person_are_bounded(store: MemoryStore) -> None:
