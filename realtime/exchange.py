@@ -23,7 +23,6 @@ from realtime.ports import Admission
 from realtime.protocol import Awareness, Close, Edit, Message, Refusal, Step1
 from realtime.wire import Malformed, read_bytes, read_state_vector, read_varuint, sized, varuint
 
-_NOTHING = b"\x00"  # the state vector of who has nothing
 _STEP1 = b"\x00\x00"  # how a step 1 begins
 _LARGE = 64 * 1024  # bytes; parsing more takes long enough to be noticed elsewhere
 _REMEMBERED = 1000  # allowances; more are looked through for those that are whole again
@@ -37,8 +36,8 @@ class Incomplete(Exception):
 class Question:
     """What a client says and wants to know.
 
-    `frames` are messages of the y-websocket protocol; of a step 1 only the state vector is taken.
-    `known` is the version of the last answer, `wait` for how many seconds to wait for another.
+    `frames` are messages of the y-websocket protocol; without a step 1 among them, the answer brings
+    no content. `known` is the version of the last answer, `wait` for how many seconds to wait for another.
     With `presence`, presence is part of the version and of the answer, but that of client `but`.
     """
 
@@ -100,15 +99,15 @@ class Exchanges:
         seat.member.lingers = True
         try:
             visit = _Visit(seat, inbox, question)
-            vector = visit.say(messages)
+            visit.say(messages)
             try:
                 async with asyncio.timeout(self._limits.handshake):
                     await visit.committed()
             except TimeoutError:
                 raise Refused(Close.SHUTTING_DOWN, "this is not saved yet; send it again") from None
             if question.wait:
-                await visit.news(vector)
-            return visit.answer(vector)
+                await visit.news()
+            return visit.answer()
         finally:
             seat.leave()
 
@@ -198,20 +197,20 @@ class _Visit:
         self._question = question
         self._content = seat.cell.room.content
         self._edits = 0
+        self._vector: bytes | None = None  # what the client has
+        self._heard: list[bytes] | None = None  # all that came since it had everything
 
-    def say(self, messages: Iterable[Message]) -> bytes:
-        """Tell the room; returns the state vector that the client gave."""
-        vector = _NOTHING
+    def say(self, messages: Iterable[Message]) -> None:
+        """Tell the room; raises Refused and Incomplete."""
         for message in messages:
             if isinstance(message, Step1):
-                vector = message.state_vector
+                self._vector = message.state_vector
             elif isinstance(message, Awareness):
                 self._receive(message)
             elif isinstance(message, Edit):
                 self._edits += 1
                 if any(frame[:2] == _STEP1 for frame in self._receive(message)):
                     raise Incomplete
-        return vector
 
     async def committed(self) -> None:
         """Return once all edits are durable; raises Refused and Incomplete."""
@@ -225,13 +224,15 @@ class _Visit:
                 return
             await self._woken()
 
-    async def news(self, vector: bytes) -> None:
+    async def news(self) -> None:
         """Return once there is something that the client does not have, or after its patience."""
-        have = read_state_vector(vector)
-        clocks = read_state_vector(self._content.state_vector())
-        if any(clock > have.get(client, 0) for client, clock in clocks.items()):
+        if self._lacks_inserts():
             return
-        known = self._question.known or self.version()
+        known = self._question.known
+        if known is None:
+            known = self.version()
+        elif known == self.version():
+            self._inbox.sync = self._heard = []
         try:
             async with asyncio.timeout(self._question.wait):
                 while self.version() == known and not self._inbox.denied:
@@ -239,16 +240,28 @@ class _Visit:
         except TimeoutError:
             return
 
-    def answer(self, vector: bytes) -> Answer:
+    def _lacks_inserts(self) -> bool:
+        have = read_state_vector(self._vector) if self._vector else {}
+        clocks = read_state_vector(self._content.state_vector())
+        return self._vector is not None and any(clock > have.get(c, 0) for c, clock in clocks.items())
+
+    def answer(self) -> Answer:
         """What the client lacks now."""
         version = self.version()
         denied = self._inbox.denied
         if self._question.wait and version == self._question.known and not denied:
             return Answer((), version)
-        frames = denied + self._receive(Step1(vector))
+        frames = [*denied, *self._content_frames()]
         if self._question.presence:
             frames.append(protocol.awareness(self._present()))
         return Answer(tuple(frames), version)
+
+    def _content_frames(self) -> list[bytes]:
+        if self._vector is None:
+            return []
+        if self._heard is not None and self._seat.member.may_edit:
+            return [*self._heard, protocol.step1(self._content.state_vector())]
+        return self._heard if self._heard is not None else self._receive(Step1(self._vector))
 
     def version(self) -> str:
         """Names what is there; other content, or presence if that counts, has another name."""

@@ -33,6 +33,7 @@ T = TypeVar("T")
 UPDATE = "application/octet-stream"
 MESSAGES = "application/vnd.yjs.messages"
 VERSION = "Interlink-Version"
+_NOTHING = "AA"  # the state vector of who has nothing
 WAIT = 30.0  # seconds; less than proxies and rooms have patience for
 BODY = 8 * 1024 * 1024
 
@@ -112,7 +113,9 @@ async def write(call: Call, id: UUID, query: Wanted) -> Response:
 
 async def _exchange(call: Call, document: UUID, query: Wanted, frames: Sequence[bytes]) -> Response:
     plain = MESSAGES not in call.request.headers.get("accept", "")
-    given = [] if query.state_vector is None else [protocol.step1(_decoded(query.state_vector))]
+    given: list[bytes] = []
+    if query.state_vector is not None or plain:
+        given = [protocol.step1(_decoded(query.state_vector or _NOTHING))]
     question = Question([*frames, *given], query.known, query.wait, not plain, query.client)
     assert call.principal is not None
     visitor = Visitor(call.person, may_write="write" in call.principal.scopes)

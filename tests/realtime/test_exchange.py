@@ -134,6 +134,30 @@ async def test_an_answer_comes_after_the_commit_and_not_before(
     assert str(two.text) == "durable"
 
 
+async def test_who_waits_with_everything_gets_the_news_alone(exchanges: Exchanges) -> None:
+    document = uuid4()
+    reader, writer = Caller(exchanges, document), Caller(exchanges, document)
+    for i in range(200):
+        writer.text.insert(0, f"{i} ")
+        del writer.text[0:1]
+    await writer.call()
+    await reader.call()
+    waiting = asyncio.create_task(reader.call(wait=30))
+    await asyncio.sleep(0.02)
+    writer.text.insert(0, "!")
+    await writer.call()
+    answer = await asyncio.wait_for(waiting, 1)
+    assert str(reader.text) == str(writer.text)
+    assert sum(map(len, exchange.updates_of(answer.frames))) < 60, "not all deletions again"
+
+
+async def test_who_asks_for_no_content_gets_none(exchanges: Exchanges, store: MemoryStore) -> None:
+    document = uuid4()
+    answer = await exchanges.run(admission(document), Question([FORGED]))
+    assert answer.frames == ()
+    assert len(store.rows[document]) == 1
+
+
 async def test_what_cannot_be_committed_in_time_is_said_so_and_may_be_sent_again(
     exchanges: Exchanges, store: MemoryStore
 ) -> None:
@@ -184,6 +208,19 @@ async def test_a_deletion_is_news_though_no_state_vector_tells_of_it(exchanges: 
     await writer.call()
     await asyncio.wait_for(waiting, 1)
     assert str(reader.text) == ""
+
+
+async def test_who_does_not_know_the_version_gets_old_deletions_in_the_end(exchanges: Exchanges) -> None:
+    document = uuid4()
+    reader, writer = Caller(exchanges, document), Caller(exchanges, document)
+    writer.text += "abc"
+    await writer.call()
+    await reader.call()
+    del writer.text[0:2]
+    await writer.call()
+    reader.version = None
+    await reader.call(wait=0.05)
+    assert str(reader.text) == "c"
 
 
 async def test_waiting_in_vain_is_answered_with_nothing(exchanges: Exchanges) -> None:
