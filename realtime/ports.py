@@ -15,7 +15,8 @@ class Admission:
     """Who may enter a document, as found at the door. `name` and `colour` are shown to others.
 
     `read_only`: this connection may never write, whatever rights its person gets. `expires`: when
-    what was shown at the door does; None: not by itself.
+    what was shown at the door does; None: not by itself. `credential` names what was shown, if that
+    may be ended.
     """
 
     document: UUID
@@ -27,6 +28,7 @@ class Admission:
     format: str
     read_only: bool = False
     expires: datetime | None = None
+    credential: UUID | None = None
 
 
 class SocketClosed(Exception):
@@ -124,6 +126,27 @@ class Stored:
     clients: Mapping[int, UUID]
 
 
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A burst as it stands in the log."""
+
+    position: int
+    person: UUID | None
+    update: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """All that was ever delivered to a document, in order: what is sealed, then what is not yet.
+
+    Without the bursts at the positions in `aside`, which can't be read. A row sealed meanwhile may be in both.
+    """
+
+    bursts: Sequence[Sealed]
+    rows: Sequence[Row]
+    aside: frozenset[int]
+
+
 class Moved(Exception):
     """Journal rows to be sealed are not there any more: another process sealed them."""
 
@@ -140,6 +163,10 @@ class DocumentStore(Protocol):
 
         Without `snapshot`, from its first burst on: a snapshot is a cache, and may be bad.
         """
+        ...
+
+    async def past(self, document: UUID, *, after: int = 0) -> Past:
+        """What was delivered to a document after a log position, and is not sealed yet."""
         ...
 
     async def append(self, origin: UUID, sequence: int, entries: Sequence[Entry]) -> Sequence[int | None]:

@@ -15,8 +15,8 @@ import asyncpg
 from app.database.postgres import Pool
 from domain.catalogue import EVENTS
 from domain.document import Document
-from domain.ports import Context, EventLog, NewEvent
-from realtime.ports import Burst, Entry, Moved, Rejected, Row, Stored
+from domain.ports import Context, EventLog, NewEvent, RecordedEvent
+from realtime.ports import Burst, Entry, Moved, Past, Rejected, Row, Sealed, Stored
 
 APPEND = """
 INSERT INTO document_updates
@@ -92,34 +92,39 @@ class PostgresDocumentStore:
             clients = await connection.fetch(CLIENTS, document)
             aside = {record["position"] for record in await connection.fetch(SET_ASIDE, document)}
         through = kept["through_position"] if kept else 0
-        head, bursts = await self._bursts(document, through, aside)
+        edits = await self._edits(document, through)
         return Stored(
             snapshot=kept["state"] if kept else None,
             through=through,
-            head=head,
-            bursts=bursts,
+            head=edits[-1].position if edits else through,
+            bursts=[event.attachment or b"" for event in edits if event.position not in aside],
             rows=rows,
             clients={record["client_id"]: record["person_id"] for record in clients},
         )
 
-    async def _bursts(self, document: UUID, after: int, aside: Collection[int]) -> tuple[int, list[bytes]]:
-        """The position of the last burst, and the bursts after one.
+    async def past(self, document: UUID, *, after: int = 0) -> Past:
+        """What was delivered to a document, but what is set aside; see DocumentStore. Reads as `load` does."""
+        async with self._pool.acquire() as connection:
+            rows = [_row(record) for record in await connection.fetch(ROWS, document)]
+            aside = frozenset(record["position"] for record in await connection.fetch(SET_ASIDE, document))
+        edits = await self._edits(document, after)
+        bursts = [Sealed(e.position, e.actor, e.attachment or b"") for e in edits if e.position not in aside]
+        return Past(bursts, rows, aside)
+
+    async def _edits(self, document: UUID, after: int) -> list[RecordedEvent]:
+        """The bursts after a position.
 
         Found by their version in the document's stream: neither what others wrote since nor what lies
         before is looked at, however much it is.
         """
-        head, version = after, await self._version_at(after)
-        bursts: list[bytes] = []
+        version = await self._version_at(after)
+        edits: list[RecordedEvent] = []
         while True:
             events = await self._log.read_stream(document, after=version, limit=_PAGE)
-            for event in events:
-                version = event.version
-                if event.type == EDITED and event.attachment is not None:
-                    head = event.position
-                    if head not in aside:
-                        bursts.append(event.attachment)
+            edits += (event for event in events if event.type == EDITED and event.attachment is not None)
             if len(events) < _PAGE:
-                return head, bursts
+                return edits
+            version = events[-1].version
 
     async def _version_at(self, position: int) -> int:
         """Which version of its stream the event at a position is; 0 for position 0."""

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
 
-from realtime.ports import Burst, Entry, Row, Stored
+from realtime.ports import Burst, Entry, Past, Row, Sealed, Stored
 
 
 class MemoryStore:
@@ -47,6 +47,12 @@ class MemoryStore:
             list(self.rows[document]),
             dict(self.clients[document]),
         )
+
+    async def past(self, document: UUID, *, after: int = 0) -> Past:
+        await asyncio.sleep(0)
+        rows = list(self.rows[document])
+        sealed = [Sealed(i, burst.person, burst.update) for i, burst in enumerate(self.sealed[document], 1)]
+        return Past([burst for burst in sealed if burst.position > after], rows, frozenset())
 
     async def append(self, origin: UUID, sequence: int, entries: Sequence[Entry]) -> Sequence[int | None]:
         self.appends += 1
