@@ -1,4 +1,7 @@
-"""The door to live documents: `/live/{document}` speaks y-websocket. Who are you, may you, then the hub."""
+"""Where live documents are served: `/live/{document}` speaks y-websocket, `/live` hocuspocus.
+
+And what happens outside while they are open: rights change, things are disabled, sign-ins end.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +9,26 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
-from uuid import UUID, uuid4
+from functools import partial
+from uuid import UUID
 
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from app.authorization import DocumentAccess
+from app.door import TurnedAway as TurnedAway
+from app.door import Visitor as Visitor
+from app.door import admission as admission
+from app.door import admit, admit_by_name
 from app.live_socket import open_socket
 from app.system import System
 from domain.errors import NotFound
 from domain.ports import EventFilter, RecordedEvent
-from realtime.ports import Admission
 from realtime.protocol import Close
 
 logger = logging.getLogger(__name__)
 
-COOKIE = "interlink_session"
+SIGN_INS_EVERY = 1.0  # seconds; one indexed query, and none while nobody is here by such means
 RIGHTS_EVENTS = (
     "process.right_granted",
     "process.right_revoked",
@@ -34,22 +40,6 @@ RIGHTS_EVENTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """Who stands at the door, and whether what they showed lets them write."""
-
-    person: UUID
-    may_write: bool
-
-
-class TurnedAway(Exception):
-    """The connection is refused with a close code."""
-
-    def __init__(self, code: Close, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-
-
 async def live(websocket: WebSocket) -> None:
     """One y-websocket connection.
 
@@ -58,7 +48,7 @@ async def live(websocket: WebSocket) -> None:
     system: System = websocket.app.state.system
     await websocket.accept()
     try:
-        admission = await admit(system, websocket)
+        admitted = await admit(system, websocket)
     except TurnedAway as refusal:
         await _close(websocket, refusal.code, str(refusal))
         return
@@ -68,7 +58,7 @@ async def live(websocket: WebSocket) -> None:
         return
     socket = open_socket(websocket)
     try:
-        await system.hub.serve(socket, admission)
+        await system.hub.serve(socket, admitted)
     finally:
         socket.finish()
 
@@ -81,74 +71,34 @@ async def _close(websocket: WebSocket, code: int, reason: str) -> None:
             logger.debug("a refused connection was gone already")
 
 
-async def admit(system: System, websocket: WebSocket) -> Admission:
-    """Let a connection in; raises TurnedAway."""
+async def live_many(websocket: WebSocket) -> None:
+    """One hocuspocus connection: its documents, and who they are for, come in its messages."""
+    system: System = websocket.app.state.system
+    await websocket.accept()
+    socket = open_socket(websocket)
     try:
-        document = UUID(websocket.path_params["document"])
-    except ValueError:
-        raise TurnedAway(Close.NOT_FOUND, "no such document") from None
-    return await admission(system, await _visitor(system, websocket, document), document)
+        await system.hub.serve_many(socket, partial(admit_by_name, system, websocket))
+    finally:
+        socket.finish()
 
 
-async def admission(system: System, visitor: Visitor, document: UUID) -> Admission:
-    """What a visitor may do in a document; raises TurnedAway.
-
-    Join the hub without awaiting anything in between: no revocation slips through then.
-    """
-    try:
-        profile = await system.people.get(visitor.person)
-        access = await system.authorization.document(visitor.person, document)
-    except NotFound:
-        raise TurnedAway(Close.NOT_FOUND, "no such document") from None
-    if not access.enabled:
-        raise TurnedAway(Close.NOT_FOUND, "the document is disabled")
-    return Admission(
-        document=document,
-        person=visitor.person,
-        session=uuid4(),
-        name=profile.name,
-        colour=profile.colour,
-        may_edit=visitor.may_write and "edit" in access.rights,
-        format=access.format,
-        read_only=not visitor.may_write,
-    )
+routes: list[BaseRoute] = [
+    WebSocketRoute("/live", live_many, name="live_many"),
+    WebSocketRoute("/live/{document}", live, name="live"),
+]
 
 
-async def _visitor(system: System, websocket: WebSocket, document: UUID) -> Visitor:
-    """By ticket or access token in the query, by bearer token, or by session cookie, in this order."""
-    token = websocket.query_params.get("token")
-    if token and (person := system.sign_in.read_ticket(token, document)) is not None:
-        return Visitor(person, may_write=True)
-    scheme, _, credentials = websocket.headers.get("authorization", "").partition(" ")
-    secret = token or (credentials.strip() if scheme.lower() == "bearer" else "")
-    if secret:
-        principal = await system.sign_in.bearer(secret)
-        if principal is None:
-            raise TurnedAway(Close.SIGN_IN, "sign in")
-        if "live" not in principal.scopes:
-            raise TurnedAway(Close.FORBIDDEN, "this token is not for live documents")
-        return Visitor(principal.person, may_write="write" in principal.scopes)
-    if cookie := websocket.cookies.get(COOKIE):
-        principal = await system.sign_in.session(cookie)
-        if principal is not None:
-            _check_origin(system, websocket)
-            return Visitor(principal.person, may_write=True)
-    raise TurnedAway(Close.SIGN_IN, "sign in")
-
-
-def _check_origin(system: System, websocket: WebSocket) -> None:
-    """A browser sends its cookie from any page: only our own pages may use it here."""
-    origin = websocket.headers.get("origin")
-    if origin is None:
-        return  # not a browser
-    ours = {websocket.headers.get("host", "").lower()}
-    if system.settings.public_url:
-        ours.add(urlsplit(system.settings.public_url).netloc.lower())
-    if urlsplit(origin).netloc.lower() not in ours:
-        raise TurnedAway(Close.FORBIDDEN, "not from this page")
-
-
-routes: list[BaseRoute] = [WebSocketRoute("/live/{document}", live, name="live")]
+async def watch_sign_ins(system: System) -> None:
+    """End connections whose access token was revoked or whose session was closed, for ever."""
+    while True:
+        await asyncio.sleep(SIGN_INS_EVERY)
+        try:
+            credentials = system.hub.credentials()
+            if credentials:
+                for credential in await system.sign_in.ended(credentials):
+                    system.hub.sign_out(credential)
+        except Exception as error:
+            logger.warning("sign-ins are not followed for now: %s", type(error).__name__)
 
 
 async def watch_rights(system: System) -> None:

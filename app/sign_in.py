@@ -11,7 +11,7 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
@@ -58,23 +58,36 @@ UPDATE access_tokens SET revoked_at = now() WHERE id = $1 AND person = $2 AND re
 RETURNING id
 """
 _BEARER = """
-SELECT person, secret_hash, scopes,
+SELECT person, secret_hash, scopes, expires_at,
        last_used_at IS NULL OR last_used_at < now() - interval '1 minute' AS stale
 FROM access_tokens
 WHERE id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+"""
+_ENDED = """
+SELECT id FROM unnest($1::uuid[]) AS given (id)
+WHERE NOT EXISTS (SELECT FROM sessions WHERE sessions.id = given.id AND expires_at > now())
+AND NOT EXISTS (
+    SELECT FROM access_tokens
+    WHERE access_tokens.id = given.id
+    AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+)
 """
 _USED = "UPDATE access_tokens SET last_used_at = now() WHERE id = $1"
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Somebody proven, and how. `csrf` and `session` are given for sessions only."""
+    """Somebody proven, and how. `csrf` and `session` are given for sessions only, `token` (its id) and
+    `expires` (None: never) for access tokens only.
+    """
 
     person: UUID
     kind: Literal["session", "token", "ticket"]
     scopes: frozenset[str]
     csrf: str | None = None
     session: UUID | None = None
+    token: UUID | None = None
+    expires: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +193,12 @@ class SignIn:
             return None
         if row["stale"]:
             await self._one(_USED, token)
-        return Principal(row["person"], "token", frozenset(row["scopes"]))
+        scopes = frozenset(row["scopes"])
+        return Principal(row["person"], "token", scopes, token=token, expires=row["expires_at"])
+
+    async def ended(self, credentials: Collection[UUID]) -> list[UUID]:
+        """Which of these sessions and access tokens (by id) are closed, revoked or expired."""
+        return [row["id"] for row in await self._all(_ENDED, list(credentials))]
 
     def ticket(self, person: UUID, document: UUID) -> tuple[str, datetime]:
         """A token that opens one document for one person, and when it ends: in an hour.
@@ -204,6 +222,12 @@ class SignIn:
         if int.from_bytes(payload[32:], "big") <= self._clock().timestamp():
             return None
         return UUID(bytes=payload[:16])
+
+    def ticket_expires(self, token: str) -> datetime:
+        """When a ticket ends that `read_ticket` knows."""
+        data = _decode(token, 72)
+        assert data is not None
+        return datetime.fromtimestamp(int.from_bytes(data[32:40], "big"), UTC)
 
     async def _one(self, statement: str, *values: object) -> Record | None:
         with unavailable_when_away():

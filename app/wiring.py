@@ -18,7 +18,7 @@ from app.database.postgres import connect_pool
 from app.documents.checkup import Checkup
 from app.documents.postgres import PostgresDocumentStore
 from app.eventlog.postgres import PostgresEventLog
-from app.live import watch_rights
+from app.live import watch_rights, watch_sign_ins
 from app.people import People
 from app.repository import Repository
 from app.settings import ConfigurationError, Settings
@@ -83,6 +83,7 @@ async def system(settings: Settings, url: str) -> AsyncIterator[System]:
             exchanges=Exchanges(hub, settings.live),
         )
         await stack.enter_async_context(background(watch_rights(result)))
+        await stack.enter_async_context(background(watch_sign_ins(result)))
         yield result
 
 

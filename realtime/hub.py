@@ -128,6 +128,7 @@ class Hub:
         member, key = seat.member, (admission.document, admission.person)
         if admission.person != member.person:
             raise Refused(Close.FORBIDDEN, "this is somebody else's token")
+        member.credential = admission.credential
         # news of rights that came meanwhile are newer than the admission
         may_edit = self._changed[key][1] if key in self._changed else admission.may_edit
         seat.cell.renew(member, admission, may_edit)
@@ -175,6 +176,15 @@ class Hub:
         for member in cell.room.members:
             if member.person == person:
                 member.outlet.close(Close.FORBIDDEN, "you may not see this document any more")
+
+    def credentials(self) -> Collection[UUID]:
+        """What the members of open documents were let in by, as far as that may be ended."""
+        return {member.credential for member in self._rooms.members() if member.credential is not None}
+
+    def sign_out(self, credential: UUID) -> None:
+        """End all memberships by a credential that is not good any more."""
+        for member in [each for each in self._rooms.members() if each.credential == credential]:
+            member.outlet.close(Close.SIGN_IN, "sign in again")
 
     async def close_document(self, document: UUID, code: int, reason: str) -> None:
         """End all connections to a document."""

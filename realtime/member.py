@@ -39,6 +39,7 @@ class Member:
     colour: str
     may_edit: bool
     read_only: bool = False
+    credential: UUID | None = None  # what it was let in by, if that may be ended
     lingers: bool = False  # its presence outlives it until it expires: it comes again by another request
     clients: set[int] = field(default_factory=set)  # awareness ids that it announced
     heard: float = 0.0  # when it last said anything
@@ -56,4 +57,5 @@ class Member:
             admission.colour,
             admission.may_edit and not admission.read_only,
             admission.read_only,
+            admission.credential,
         )

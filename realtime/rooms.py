@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from realtime.background import Background
 from realtime.cell import Cell
 from realtime.journal import Journal
 from realtime.limits import Limits
+from realtime.member import Member
 from realtime.metrics import Metrics
 from realtime.ports import Bus, DocumentStore
 from realtime.quarantine import Quarantine
@@ -71,6 +73,10 @@ class Rooms:
             return cell.room.content.state()
         self._quarantine.check(document)
         return (await self._quarantine.restored(document))[1].state()
+
+    def members(self) -> Iterator[Member]:
+        """Everybody in every room."""
+        return (member for cell in self._cells.values() for member in cell.room.members)
 
     def left(self, cell: Cell) -> None:
         """Somebody left; a retired room ends with the last of them."""
