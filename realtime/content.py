@@ -17,10 +17,14 @@ class Content:
     def __init__(self, replica: Replica) -> None:
         self.version = 0  # counts changes
         self._replica = replica
-        self._state: bytes | None = None  # whole together with `_tail`, which came after it
-        self._tail: list[bytes] = []
-        self._tail_bytes = 0
+        # whole together with `_tail`, which came after it
+        self._state, *self._tail = replica.encoded() or (None,)
+        self._tail_bytes = sum(map(len, self._tail))
         self._totals: tuple[int, int, int] | None = None  # with the version that they are of
+
+    def size(self) -> int:
+        """About how many bytes everything takes; never less than `state` has."""
+        return len(self._cached()) + self._tail_bytes
 
     def state_vector(self) -> bytes:
         """What is here."""

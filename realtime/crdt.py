@@ -73,6 +73,10 @@ class Replica:
         with _translated():
             return self._doc.get_update(state_vector)
 
+    def encoded(self) -> Sequence[bytes]:
+        """Updates that together are everything, if they are at hand; none otherwise."""
+        return ()
+
     def deleted(self) -> list[Range]:
         """The runs of ids that are deleted."""
         with _translated():
@@ -84,6 +88,12 @@ def check(update: bytes) -> None:
     """Let the engine parse an update without applying it; raises EngineError."""
     with _translated():
         pycrdt.get_state(update)
+
+
+def vector_of(update: bytes) -> bytes:
+    """The state vector of who has an update and nothing else; raises EngineError."""
+    with _translated():
+        return pycrdt.get_state(update)
 
 
 def merge(updates: Sequence[bytes]) -> bytes:
@@ -300,4 +310,5 @@ __all__ = [
     "json_of",
     "merge",
     "text_of",
+    "vector_of",
 ]

@@ -9,9 +9,10 @@ from uuid import UUID
 from domain.errors import Unavailable
 from realtime.backoff import Backoff
 from realtime.crdt import EngineError, Replica
+from realtime.late import late_replica
 from realtime.metrics import Metrics
 from realtime.ports import DocumentStore, Stored
-from realtime.replay import restored
+from realtime.replay import committed_replica
 from realtime.wire import Malformed
 
 logger = logging.getLogger(__name__)
@@ -46,10 +47,21 @@ class Quarantine:
         self._retired.failed(document, asyncio.get_running_loop().time())
 
     async def restored(self, document: UUID) -> tuple[Stored, Replica]:
-        """What is stored of a document, and its replica; raises Quarantined, and what the store raises."""
+        """What is stored of a document, and its replica; raises Quarantined, and what the store raises.
+
+        A snapshot that can't be read is passed over: it is a cache.
+        """
         loop = asyncio.get_running_loop()
+        stored = await self._store.load(document)
         try:
-            stored = await restored(self._store, document)
+            try:
+                replica = await late_replica(stored) or await committed_replica(stored)
+            except (Malformed, EngineError):
+                if stored.snapshot is None:
+                    raise
+                stored = await self._store.load(document, snapshot=False)
+                replica = await committed_replica(stored)
+                logger.warning("document %s was loaded without its snapshot, which can't be read", document)
         except (Malformed, EngineError) as error:
             pause = self._unreadable.failed(document, loop.time())
             self._metrics.load_failures += 1
@@ -58,4 +70,4 @@ class Quarantine:
             raise Quarantined("the document can't be read now") from error
         self._unreadable.worked(document)
         self._metrics.quarantined = len(self._unreadable)
-        return stored
+        return stored, replica

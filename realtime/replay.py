@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Iterable
-from uuid import UUID
+from typing import Protocol
 
 from realtime import crdt
-from realtime.crdt import EngineError, Replica
+from realtime.crdt import Replica
 from realtime.gate import Gate
-from realtime.ports import DocumentStore, Stored
+from realtime.ports import Stored
 from realtime.update import Update, walk
-from realtime.wire import Malformed
 
-logger = logging.getLogger(__name__)
-
-_SLICE = 0.005  # seconds of work between two breaths
+SLICE = 0.005  # seconds of work between two breaths
 _TOGETHER = 64  # updates that wait for each other are tried together up to this many
+
+
+class Target(Protocol):
+    """What updates are fed to: a replica, or something like it."""
+
+    def clocks(self) -> dict[int, int]:
+        """How many clocks of each client are there. A Replay keeps count in it."""
+        ...
+
+    def apply(self, update: bytes) -> None:
+        """Take an update whose dependencies are there."""
+        ...
 
 
 class Replay:
@@ -27,7 +35,7 @@ class Replay:
     Bursts that were sealed together may lean on each other: these are merged first.
     """
 
-    def __init__(self, replica: Replica) -> None:
+    def __init__(self, replica: Target) -> None:
         self.replica = replica
         self._gate = Gate(replica.clocks(), list)
         self._waiting: list[tuple[bytes, Update]] = []
@@ -55,10 +63,12 @@ class Replay:
                     self._waiting.remove(item)
                     self._apply(*item)
                     moved = True
-        whole = not self._waiting or self._gate.complete(self._together())
-        if self._waiting:
-            self.replica.apply(crdt.merge([waiting for waiting, _ in self._waiting]))
-            self._waiting.clear()
+        if not self._waiting:
+            return True
+        together = self._together()
+        whole = self._gate.complete(together)
+        self._apply(crdt.merge([waiting for waiting, _ in self._waiting]), together)
+        self._waiting.clear()
         return whole
 
     def _apply(self, data: bytes, update: Update) -> None:
@@ -89,30 +99,13 @@ async def replay(
     if snapshot:
         replica.apply(snapshot)
     work = Replay(replica)
-    breath = time.monotonic() + _SLICE
+    breath = time.monotonic() + SLICE
     for update in updates:
         work.feed(update)
         if time.monotonic() > breath:
             await asyncio.sleep(0)
-            breath = time.monotonic() + _SLICE
+            breath = time.monotonic() + SLICE
     return replica, work.finish()
-
-
-async def restored(store: DocumentStore, document: UUID) -> tuple[Stored, Replica]:
-    """What is stored of a document, and the replica of it; a snapshot that can't be read is passed over.
-
-    Raises Malformed or EngineError if something else stored can't be read, and what the store raises.
-    """
-    stored = await store.load(document)
-    try:
-        return stored, await committed_replica(stored)
-    except (Malformed, EngineError):
-        if stored.snapshot is None:
-            raise
-    stored = await store.load(document, snapshot=False)
-    replica = await committed_replica(stored)
-    logger.warning("document %s was loaded without its snapshot, which can't be read", document)
-    return stored, replica
 
 
 async def committed_replica(stored: Stored) -> Replica:

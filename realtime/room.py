@@ -56,7 +56,7 @@ class Room:
         self._awareness = AwarenessStates(limits, authors)
         self._in_flight: deque[_InFlight] = deque()
         self._parking = Parking(limits, metrics)
-        self._size = len(self.content.state())
+        self._size = self.content.size()
 
     # --- joining and leaving
 

@@ -21,6 +21,9 @@ CREATE TABLE document_set_aside (
     CHECK (num_nonnulls(row_id, position) = 1),
     UNIQUE NULLS NOT DISTINCT (document_id, row_id, position)
 );
+
+-- States are read far more often than written, and hold little that could be compressed.
+ALTER TABLE document_snapshots ALTER COLUMN state SET STORAGE EXTERNAL;
 """
 
 
