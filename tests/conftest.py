@@ -16,6 +16,7 @@ from app.database.embedded import EmbeddedPostgres
 from app.database.migrate import migrate
 from app.database.postgres import Pool, connect_pool
 from tests.nodejs import Node
+from tests.redis import redis_server
 
 
 def database_url(server: str, database: str) -> str:
@@ -72,3 +73,10 @@ async def pool(database: str) -> AsyncIterator[Pool]:
 def node() -> Node:
     """Node.js with the foreign Yjs clients installed."""
     return Node()
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A Redis server of this test process's own."""
+    with redis_server() as server:
+        yield server.url
