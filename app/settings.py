@@ -20,11 +20,16 @@ from pydantic import (
     model_validator,
 )
 
+from app.conversion.limits import ConversionLimits
 from realtime.limits import Limits
 
 SECRETS = ("database_url", "redis_url", "secret_key")
-_FAMILIES = ("LOG_", "AUTH_", "ALLOW_", "LIVE_")
-_LIMITS = frozenset(field.name for field in fields(Limits))
+_FAMILIES = ("LOG_", "AUTH_", "ALLOW_", "LIVE_", "CONVERSION_")
+_LIMITS = {
+    f"{group}_{field.name}": (group, field.name)
+    for group, limits in (("live", Limits), ("conversion", ConversionLimits))
+    for field in fields(limits)
+}
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -57,6 +62,9 @@ class Settings(BaseModel):
     )
     allow_insecure_demo: bool = Field(False, description="serve AUTH_MODE=demo on a public address")
     live: Limits = Field(Limits(), description="limits of live documents, each as LIVE_<NAME>")
+    conversion: ConversionLimits = Field(
+        ConversionLimits(), description="limits of converted files, each as CONVERSION_<NAME>"
+    )
 
     @field_validator("database_url")
     @classmethod
@@ -116,20 +124,22 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings of this process; raises ConfigurationError with one clear line."""
     known = set(Settings.model_fields)
     values: dict[str, Any] = {}
-    limits: dict[str, str] = {}
+    limits: dict[str, dict[str, str]] = {}
     for variable, value in environment.items():
         name = variable.lower()
         if name in known and value:
             values[name] = value
-        elif name.startswith("live_") and name.removeprefix("live_") in _LIMITS and value:
-            limits[name.removeprefix("live_")] = value
+        elif name in _LIMITS and value:
+            group, limit = _LIMITS[name]
+            limits.setdefault(group, {})[limit] = value
         elif name.removesuffix("_file") in SECRETS and name.endswith("_file") and value:
             values[name.removesuffix("_file")] = _from_file(variable, value)
         elif variable.startswith(_FAMILIES) and value and not _is_foreign(variable):
             raise ConfigurationError(f"{variable} is not a setting of interlink")
-    values.pop("live", None)
+    for group in ("live", "conversion"):
+        values.pop(group, None)
     try:
-        return Settings.model_validate(values | {"live": limits} if limits else values)
+        return Settings.model_validate(values | limits)
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"]).upper()

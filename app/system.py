@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from app.authorization import Authorization
+    from app.conversion.converter import Converter
     from app.database.postgres import Pool
     from app.people import People
     from app.repository import Repository
@@ -32,3 +33,4 @@ class System:
     views: Views
     hub: Hub
     exchanges: Exchanges
+    converter: Converter

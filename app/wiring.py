@@ -11,6 +11,7 @@ import structlog
 
 from app.authorization import Authorization
 from app.background import background
+from app.conversion.converter import Converter
 from app.data_dir import is_served
 from app.database.embedded import EmbeddedPostgres
 from app.database.migrate import migrate
@@ -81,6 +82,7 @@ async def system(settings: Settings, url: str) -> AsyncIterator[System]:
             views=views,
             hub=hub,
             exchanges=Exchanges(hub, settings.live),
+            converter=Converter(settings.conversion),
         )
         await stack.enter_async_context(background(watch_rights(result)))
         await stack.enter_async_context(background(watch_sign_ins(result)))

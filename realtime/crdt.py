@@ -146,16 +146,19 @@ def compose(json: Any) -> bytes:
     return doc.get_update()
 
 
-def insert(state: bytes, content: Any, format: str, *, replace: bool = False) -> bytes:
+def insert(state: bytes, content: Any, format: str, *, client: int, replace: bool = False) -> bytes:
     """What to apply to a document so that `content`, as `json_of` gives it, is added at its end.
 
-    With `replace`, or where nothing is written yet, it stands alone. Returns one update under a
-    new client id; raises EngineError.
+    With `replace`, or where nothing is written yet, it stands alone. Returns one update under the
+    given client id, EMPTY if the document has something of that client: it was done before.
+    Raises EngineError.
     """
-    doc: pycrdt.Doc[Any] = pycrdt.Doc()
+    doc: pycrdt.Doc[Any] = pycrdt.Doc(client_id=client)
     made: list[bytes] = []
     with _translated():
         doc.apply_update(state)
+        if client in read_state_vector(doc.get_state()):
+            return EMPTY
         watch = doc.observe(lambda event: made.append(event.update))
         with doc.transaction():
             if format == "text":
