@@ -157,6 +157,10 @@ class Hub:
         """Everything committed of a document, as a Yjs update (format v1)."""
         return await self._rooms.read(document)
 
+    async def seal(self, document: UUID) -> bool:
+        """Put everything committed of a document into the log; False: not now, try again."""
+        return await self._rooms.seal(document)
+
     # --- rights
 
     def open(self) -> Collection[tuple[UUID, UUID]]:

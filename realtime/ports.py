@@ -139,7 +139,8 @@ class Sealed:
 class Past:
     """All that was ever delivered to a document, in order: what is sealed, then what is not yet.
 
-    Without the bursts at the positions in `aside`, which can't be read. A row sealed meanwhile may be in both.
+    Without the bursts at the positions in `aside`, which can't be read. A row sealed meanwhile may be
+    in both.
     """
 
     bursts: Sequence[Sealed]

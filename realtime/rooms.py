@@ -78,6 +78,10 @@ class Rooms:
         """Everybody in every room."""
         return (member for cell in self._cells.values() for member in cell.room.members)
 
+    async def seal(self, document: UUID) -> bool:
+        """Put everything committed of a document into the log; False: not now, another is at it."""
+        return await self._sealer.seal(document)
+
     def left(self, cell: Cell) -> None:
         """Somebody left; a retired room ends with the last of them."""
         if cell.retired and not cell.room.members and self._cells.get(cell.room.document) is cell:

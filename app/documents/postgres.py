@@ -103,7 +103,7 @@ class PostgresDocumentStore:
         )
 
     async def past(self, document: UUID, *, after: int = 0) -> Past:
-        """What was delivered to a document, but what is set aside; see DocumentStore. Reads as `load` does."""
+        """What was delivered, but what is set aside, read as `load` does; see DocumentStore."""
         async with self._pool.acquire() as connection:
             rows = [_row(record) for record in await connection.fetch(ROWS, document)]
             aside = frozenset(record["position"] for record in await connection.fetch(SET_ASIDE, document))
