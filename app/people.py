@@ -13,6 +13,7 @@ from eventsourcing.domain import AggregateEvent
 
 from app.database.postgres import Pool
 from app.eventlog.failures import unavailable_when_away
+from app.shared_reads import SharedReads
 from domain import text
 from domain.catalogue import EVENTS
 from domain.errors import Conflict, Invalid, NotFound
@@ -58,6 +59,7 @@ class People:
     def __init__(self, pool: Pool, log: EventLog) -> None:
         self._pool = pool
         self._log = log
+        self._reads = SharedReads()
 
     async def register(self, context: Context | None, *, email: str, name: str, language: str) -> Profile:
         """The profile with this e-mail (compared without case), made now if there is none.
@@ -85,8 +87,9 @@ class People:
 
     async def names(self, persons: Iterable[UUID]) -> dict[UUID, Profile]:
         """The profiles of those who have one, in one query."""
+        wanted = frozenset(persons)
         with unavailable_when_away():
-            rows = await self._pool.fetch(_BY_IDS, list(set(persons)))
+            rows = await self._reads.read(wanted, lambda: self._pool.fetch(_BY_IDS, list(wanted)))
         return {row["person"]: Profile(**row) for row in rows}
 
     async def by_email(self, email: str) -> Profile | None:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from eventsourcing.domain import Aggregate, AggregateEvent
 
+from app.shared_reads import SharedReads
 from domain.catalogue import EVENTS
 from domain.errors import NotFound
 from domain.ports import Appended, Context, EventFilter, EventLog, NewEvent, RecordedEvent
@@ -34,6 +35,7 @@ class Repository:
         self._newest: _Cache[UUID, Aggregate] = _Cache(cache_size)
         self._created: _Cache[UUID, Aggregate] = _Cache(16 * cache_size)
         self._processes: _Cache[str, UUID] = _Cache(16 * cache_size)
+        self._reads = SharedReads()
 
     async def load(self, cls: type[A], id: UUID) -> A:
         """A private copy of the aggregate at its newest version; raises NotFound.
@@ -41,7 +43,8 @@ class Repository:
         Not for documents, whose streams hold every burst of editing: see `created`.
         """
         known = self._newest.get(id)
-        recorded = await self._log.read_stream(id, after=known.version if known else 0)
+        after = known.version if known else 0
+        recorded = await self._reads.read((id, after), lambda: self._log.read_stream(id, after=after))
         if recorded:
             known = self._replay(recorded, known)
             self._keep(known)

@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager, contextmanager
 import structlog
 import uvicorn
 from starlette.applications import Starlette
+from starlette.routing import Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import api, health, http, live, pages
 from app.live_socket import LiveProtocol
@@ -25,10 +27,26 @@ log = structlog.get_logger(__name__)
 GRACE = 10  # seconds that open requests get to finish at shutdown
 
 
+class WebsocketsFirst:
+    """Passes websockets by the middleware, which is all for HTTP: less to do and to hold for each."""
+
+    def __init__(self, app: ASGIApp, websockets: Router) -> None:
+        self._app = app
+        self._websockets = websockets
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection."""
+        if scope["type"] == "websocket":
+            scope["app"] = self._app
+            await self._websockets(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
 def application(running: System) -> Starlette:
-    """All routes over one running System (kept at `app.state.system`)."""
+    """All HTTP routes over one running System (kept at `app.state.system`)."""
     app = Starlette(
-        routes=[*health.routes, *live.routes, *api.routes, *pages.routes],
+        routes=[*health.routes, *api.routes, *pages.routes],
         middleware=[RequestMetrics.middleware(), *http.middleware],
         exception_handlers=http.exception_handlers,
     )
@@ -62,7 +80,8 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: Starlette, before_shutdown: Callable[[], Awaitable[None]]) -> None:
         config = uvicorn.Config(
-            app,
+            WebsocketsFirst(app, Router(live.routes)),
+            http="httptools",
             ws=LiveProtocol,
             ws_per_message_deflate=False,
             ws_max_size=8 * 1024 * 1024,

@@ -21,6 +21,7 @@ from asyncpg import ForeignKeyViolationError, Record
 
 from app.database.postgres import Pool
 from app.eventlog.failures import unavailable_when_away
+from app.shared_reads import SharedReads
 from domain import text
 from domain.errors import Conflict, Invalid, NotFound
 
@@ -115,6 +116,7 @@ class SignIn:
         self._pool = pool
         self._ticket_key = hmac.digest(key, b"interlink live ticket", "sha256")
         self._clock = clock
+        self._reads = SharedReads()
 
     async def open_session(self, person: UUID) -> tuple[str, Principal]:
         """A new session and its cookie's value, good for 30 days after it was last used.
@@ -135,7 +137,7 @@ class SignIn:
         if data is None:
             return None
         session, secret = UUID(bytes=data[:16]), data[16:]
-        row = await self._one(_SESSION, session)
+        row = await self._read(_SESSION, session)
         if row is None or not hmac.compare_digest(row["secret_hash"], _digest(secret)):
             return None
         if row["stale"]:
@@ -188,7 +190,7 @@ class SignIn:
         if data is None or not secret.startswith(TOKEN_PREFIX):
             return None
         token, key = UUID(bytes=data[:16]), data[16:]
-        row = await self._one(_BEARER, token)
+        row = await self._read(_BEARER, token)
         if row is None or not hmac.compare_digest(row["secret_hash"], _digest(key)):
             return None
         if row["stale"]:
@@ -222,6 +224,9 @@ class SignIn:
         if int.from_bytes(payload[32:], "big") <= self._clock().timestamp():
             return None
         return UUID(bytes=payload[:16])
+
+    async def _read(self, statement: str, id: UUID) -> Record | None:
+        return await self._reads.read((statement, id), lambda: self._one(statement, id))
 
     def ticket_expires(self, token: str) -> datetime:
         """When a ticket ends that `read_ticket` knows."""
