@@ -59,6 +59,10 @@ class Parking:
                 return parked
         return None
 
+    def members(self) -> set[Member]:
+        """Whose updates wait."""
+        return {parked.member for parked in self._parked}
+
     def forget(self, member: Member) -> list[Parked]:
         """Drop and return what a connection parked."""
         return [self._drop(parked) for parked in list(self._parked) if parked.member is member]

@@ -296,6 +296,8 @@ class Room:
             if silent := [member for member in due if now - member.heard >= limits.heartbeat]:
                 effects.append(Send(silent, protocol.QUERY))
         effects += _not_taken(self._parking.expire(now))
+        for member in self._parking.members():  # nobody else would bring what their edits lean on
+            effects += self._ask(member, now)
         self._awareness.expire(now)
         return effects + self._flush(now)
 

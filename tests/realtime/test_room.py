@@ -393,6 +393,23 @@ def test_an_early_update_waits_and_its_author_is_asked() -> None:
     assert text_of(door.room.content.state()) == "first second"
 
 
+def test_who_was_asked_just_before_is_asked_again_while_their_update_waits() -> None:
+    """Each is asked as it joins; an edit that leans on what came to it after its answer needs another."""
+    door = Door()
+    member = door.member()
+    doc, first = typed("first ")
+    _, second = typed("second", doc)
+    ask = protocol.step1(b"\x00")
+    assert ask in [effect.frame for effect in door.say(member, ask) if isinstance(effect, Send)]
+    assert door.say(member, protocol.update(second)) == [], "asked a moment ago"
+    (effect,) = door.apart(door.room.tick(2.0))
+    assert isinstance(effect, Send)
+    assert (effect.frame, list(effect.to)) == (ask, [member])
+    door.commit(door.say(member, protocol.step2(first)))
+    assert text_of(door.room.content.state()) == "first second"
+    assert door.apart(door.room.tick(4.0)) == [], "nothing waits any more"
+
+
 def test_what_is_parked_is_bounded() -> None:
     door = Door(parked_updates=3)
     member = door.member()
