@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from app.views import Views
     from domain.ports import EventLog
     from realtime.exchange import Exchanges
+    from realtime.history import History
     from realtime.hub import Hub
 
 
@@ -33,4 +34,5 @@ class System:
     views: Views
     hub: Hub
     exchanges: Exchanges
+    history: History
     converter: Converter

@@ -27,6 +27,7 @@ from app.sign_in import SignIn
 from app.system import System
 from app.views import Views
 from realtime.exchange import Exchanges
+from realtime.history import History
 from realtime.hub import Hub
 
 log = structlog.get_logger(__name__)
@@ -66,7 +67,8 @@ async def system(settings: Settings, url: str) -> AsyncIterator[System]:
         views = Views(pool, log_, url)
         await views.start()
         stack.push_async_callback(views.stop)
-        hub = Hub(PostgresDocumentStore(pool, log_), limits=settings.live)
+        store = PostgresDocumentStore(pool, log_)
+        hub = Hub(store, limits=settings.live)
         await hub.start()
         stack.push_async_callback(hub.stop)
         repository = Repository(log_)
@@ -82,6 +84,7 @@ async def system(settings: Settings, url: str) -> AsyncIterator[System]:
             views=views,
             hub=hub,
             exchanges=Exchanges(hub, settings.live),
+            history=History(store),
             converter=Converter(settings.conversion),
         )
         await stack.enter_async_context(background(watch_rights(result)))

@@ -28,4 +28,4 @@ EVENTS.add(
     Plan.NodeRestored,
 )
 EVENTS.add(Asset, Asset.Created, Asset.Renamed, Asset.Disabled, Asset.Restored)
-EVENTS.add(Document, Document.Created, Document.Edited)
+EVENTS.add(Document, Document.Created, Document.Edited, Document.VersionNamed, Document.Restored)

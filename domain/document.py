@@ -47,6 +47,26 @@ class Document(Aggregate):
         deleted: int
         update: bytes
 
+    class VersionNamed(Aggregate.Event):
+        """Somebody gave the content at a log position a name, and said why (or nothing)."""
+
+        TOPIC = "document.version_named"
+        TAGGED = ("version",)
+        version: UUID
+        name: str
+        reason: str
+        through: int
+
+    class Restored(Aggregate.Event):
+        """Somebody brought back the content at a log position, which may be that of a named version.
+
+        The edit that does so is a burst of theirs like any other, earlier in the log.
+        """
+
+        TOPIC = "document.restored"
+        through: int
+        version: UUID | None
+
     def __init__(self, process: UUID, asset: UUID, format: Format, language: str) -> None:
         self.process = process
         self.asset = asset
@@ -61,3 +81,17 @@ class Document(Aggregate):
         return cls._create(
             cls.Created, id=id, process=process, asset=asset, format=format, language=text.language(language)
         )
+
+    def name_version(self, *, version: UUID, name: str, reason: str, through: int) -> None:
+        """Name the content at log position `through`; raises Invalid."""
+        self.trigger_event(
+            self.VersionNamed,
+            version=version,
+            name=text.name(name),
+            reason=text.text(reason, "reason"),
+            through=through,
+        )
+
+    def note_restored(self, *, through: int, version: UUID | None = None) -> None:
+        """Say that the content at log position `through` was brought back."""
+        self.trigger_event(self.Restored, through=through, version=version)

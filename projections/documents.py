@@ -1,11 +1,11 @@
-"""The view `documents`: live documents with their place, and who edited them when."""
+"""The view `documents`: live documents with their place, who edited them when, and their named versions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from domain.document import Format
@@ -58,6 +58,26 @@ CREATE TABLE view_document_bursts (
     deleted bigint NOT NULL
 );
 CREATE INDEX view_document_bursts_document ON view_document_bursts (document, position);
+CREATE TABLE view_document_versions (
+    id uuid PRIMARY KEY,
+    document uuid NOT NULL,
+    position bigint NOT NULL,
+    through bigint NOT NULL,
+    name text NOT NULL,
+    reason text NOT NULL,
+    author uuid,
+    at timestamptz NOT NULL
+);
+CREATE INDEX view_document_versions_document ON view_document_versions (document, position);
+CREATE TABLE view_document_restorations (
+    position bigint PRIMARY KEY,
+    document uuid NOT NULL,
+    through bigint NOT NULL,
+    version uuid,
+    author uuid,
+    at timestamptz NOT NULL
+);
+CREATE INDEX view_document_restorations_document ON view_document_restorations (document, position);
 """
 
 CREATE = Statement(
@@ -88,6 +108,17 @@ COUNT = Statement(
     merge=lambda first, second: (first[0], first[1] + second[1], *second[2:]),
 )
 
+NAME = Statement(
+    "view_document_versions",
+    "INSERT INTO view_document_versions (id, document, position, through, name, reason, author, at) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+)
+RESTORE = Statement(
+    "view_document_restorations",
+    "INSERT INTO view_document_restorations (position, document, through, version, author, at) "
+    "VALUES ($1, $2, $3, $4, $5, $6)",
+)
+
 
 def apply(event: RecordedEvent, payload: Mapping[str, Any]) -> list[Change]:
     """What a document event, or one of its asset, changes."""
@@ -96,6 +127,12 @@ def apply(event: RecordedEvent, payload: Mapping[str, Any]) -> list[Change]:
     if event.type == "document.created":
         told = (payload["asset"], event.position, payload["format"], payload["language"], event.recorded_at)
         return [Change(CREATE, (event.stream, process_of(event), *told))]
+    if event.type == "document.version_named":
+        named = (payload["through"], payload["name"], payload["reason"], event.actor, event.recorded_at)
+        return [Change(NAME, (payload["version"], event.stream, event.position, *named))]
+    if event.type == "document.restored":
+        what = (payload["through"], payload["version"], event.actor, event.recorded_at)
+        return [Change(RESTORE, (event.position, event.stream, *what))]
     if event.type == "asset.created":
         if payload["document"] is None:
             return []
@@ -116,11 +153,20 @@ def _burst(event: RecordedEvent, payload: Mapping[str, Any]) -> list[Change]:
 VIEW = View(
     name="documents",
     ddl=DDL,
-    tables=("view_documents", "view_document_assets", "view_document_edits", "view_document_bursts"),
+    tables=(
+        "view_documents",
+        "view_document_assets",
+        "view_document_edits",
+        "view_document_bursts",
+        "view_document_versions",
+        "view_document_restorations",
+    ),
     types=frozenset(
         {
             "document.created",
             "document.edited",
+            "document.version_named",
+            "document.restored",
             "asset.created",
             "asset.renamed",
             "asset.disabled",
@@ -168,6 +214,40 @@ class BurstRow:
     removed: int
 
 
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """A named version: the content at log position `through`, named at `position` by `author`."""
+
+    id: UUID
+    position: int
+    through: int
+    name: str
+    reason: str
+    author: UUID | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MomentRow:
+    """Something that happened to a document's text: `edited` (a burst), `named` or `restored`.
+
+    `through` is the position of the content that it is about: for a burst its own. `added` and
+    `removed` are a burst's; `version`, `name` and `reason` are a named version's, or of the one restored.
+    """
+
+    position: int
+    kind: Literal["edited", "named", "restored"]
+    author: UUID | None
+    began: datetime
+    at: datetime
+    added: int
+    removed: int
+    through: int
+    version: UUID | None
+    name: str
+    reason: str
+
+
 _ROW = """
 SELECT d.id, d.asset, d.process, a.node, a.title, d.format, d.language, d.created_at,
     coalesce(e.edits, 0) AS edits, e.edited_at, e.edited_by,
@@ -185,6 +265,25 @@ _ONE = f"{_ROW} WHERE d.id = $1"
 _HISTORY = """
 SELECT position, author, began, ended, edits, inserted AS added, deleted AS removed
 FROM view_document_bursts WHERE document = $1 AND position < $2 ORDER BY position DESC LIMIT $3
+"""
+
+_VERSIONS = """
+SELECT id, position, through, name, reason, author, at
+FROM view_document_versions WHERE document = $1 AND position < $2 ORDER BY position DESC LIMIT $3
+"""
+_MOMENTS = """
+(SELECT position, 'edited' AS kind, author, began, ended AS at, inserted AS added, deleted AS removed,
+    position AS through, NULL::uuid AS version, '' AS name, '' AS reason
+ FROM view_document_bursts WHERE document = $1 AND position < $2 ORDER BY position DESC LIMIT $3)
+UNION ALL
+(SELECT position, 'named', author, at, at, 0, 0, through, id, name, reason
+ FROM view_document_versions WHERE document = $1 AND position < $2 ORDER BY position DESC LIMIT $3)
+UNION ALL
+(SELECT r.position, 'restored', r.author, r.at, r.at, 0, 0, r.through, r.version,
+    coalesce(v.name, ''), coalesce(v.reason, '')
+ FROM view_document_restorations r LEFT JOIN view_document_versions v ON v.id = r.version
+ WHERE r.document = $1 AND r.position < $2 ORDER BY r.position DESC LIMIT $3)
+ORDER BY position DESC LIMIT $3
 """
 
 
@@ -206,3 +305,21 @@ async def history(
     check_limit(limit)
     rows = await c.fetch(_HISTORY, document, read_cursor("history", before), limit + 1)
     return page("history", [BurstRow(**row) for row in rows], limit, lambda row: row.position)
+
+
+async def versions(
+    c: Connection, document: UUID, *, before: str | None = None, limit: int = 50
+) -> Page[VersionRow]:
+    """The named versions of a document, newest first; raises Invalid for a bad cursor or limit."""
+    check_limit(limit)
+    rows = await c.fetch(_VERSIONS, document, read_cursor("versions", before), limit + 1)
+    return page("versions", [VersionRow(**row) for row in rows], limit, lambda row: row.position)
+
+
+async def moments(
+    c: Connection, document: UUID, *, before: str | None = None, limit: int = 50
+) -> Page[MomentRow]:
+    """Bursts, named versions and restorations, newest first; raises Invalid for a bad cursor or limit."""
+    check_limit(limit)
+    rows = await c.fetch(_MOMENTS, document, read_cursor("moments", before), limit + 1)
+    return page("moments", [MomentRow(**row) for row in rows], limit, lambda row: row.position)

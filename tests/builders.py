@@ -11,12 +11,14 @@ from app.authorization import Authorization
 from app.commands import plan as plans
 from app.commands import process as processes
 from app.database.postgres import Pool
+from app.documents.postgres import PostgresDocumentStore
 from app.people import People
 from app.repository import Repository
 from app.settings import Settings
 from app.sign_in import SignIn
 from app.system import System
 from domain.ports import Context, EventLog
+from realtime.history import History
 
 KEY = b"a key that signs nothing but tests"
 
@@ -35,6 +37,8 @@ def make_system(pool: Pool, log: EventLog, *, views: object = None, hub: object 
         views=cast(Any, views or SimpleNamespace()),
         hub=cast(Any, hub or SimpleNamespace()),
         exchanges=cast(Any, SimpleNamespace()),
+        converter=cast(Any, SimpleNamespace()),
+        history=History(PostgresDocumentStore(pool, log)),
     )
 
 
