@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute
 
-from app.api import assets, documents, events, me, nodes, permissions, processes, sign_in, tokens, updates
+from app.api import (
+    assets,
+    conversion,
+    documents,
+    events,
+    me,
+    nodes,
+    permissions,
+    processes,
+    sign_in,
+    tokens,
+    updates,
+)
 from app.api.description import describing
 from app.api.events import close_streams
 
@@ -19,6 +31,7 @@ _resources: list[BaseRoute] = [
     *nodes.routes,
     *assets.routes,
     *documents.routes,
+    *conversion.routes,
     *updates.routes,
     *events.routes,
 ]

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
 from pydantic import Field
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import Response
 
+from app.api.conversion import READABLE_AS, Shown, shown
 from app.api.writing import Items, Output, Paging
 from app.authorization import DocumentAccess
+from app.conversion.converter import Content
 from app.http.binding import Input
 from app.http.endpoint import Call, endpoint, routes_of
 from domain.document import Format
 from domain.errors import Conflict
 from domain.rights import RIGHTS, Right
 from projections import documents
-from realtime.crdt import json_of, text_of
 
 
 class Document(Output):
@@ -39,9 +38,9 @@ class Document(Output):
 
 
 class Wanted(Input):
-    """As what to read it: `text`, or `json` (rich text after ProseMirror, plain text as {"text"})."""
+    """As what to read it: text, markdown, html, or json (after ProseMirror; plain text as {"text"})."""
 
-    format: Literal["json", "text"] = "json"
+    format: Shown = "json"
 
 
 class Burst(Output):
@@ -97,17 +96,13 @@ async def show(call: Call, id: UUID) -> Document:
     scope="read",
     waits=True,
     summary="What a document says",
-    produces={"application/json": dict[str, object], "text/plain": str},
+    produces={"application/json": dict[str, object], **dict.fromkeys(READABLE_AS, str)},
 )
 async def content(call: Call, id: UUID, query: Wanted) -> Response:
     """The committed text, this very moment; newer than the history, which tells of whole bursts."""
     access = await call.system.authorization.document(call.person, id)
     state = await call.system.hub.read(id)
-    headers = {"Cache-Control": "no-store", "Content-Language": access.language}
-    if query.format == "text":
-        text = await asyncio.to_thread(text_of, state, access.format)
-        return PlainTextResponse(text, headers=headers)
-    return JSONResponse(await asyncio.to_thread(json_of, state, access.format), headers=headers)
+    return await shown(call.system.converter, access, Content(access.format, state), query.format)
 
 
 @endpoint("GET", "/api/v1/documents/{id}/history", scope="read", waits=True, summary="Who edited a document")
