@@ -31,6 +31,12 @@ class LiveProtocol(WebSocketsSansIOProtocol):
     """uvicorn's websocket protocol (`ws=LiveProtocol`), reachable from the application."""
 
     offer: Callable[[bytes], bool] | None = None
+    reads = True  # the reader keeps up
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin."""
+        super().connection_made(transport)
+        self.write: Callable[[bytes], None] = transport.write
 
     def handle_connect(self, event: Any) -> None:
         """Let the application find this connection in its scope."""
@@ -53,18 +59,26 @@ class LiveProtocol(WebSocketsSansIOProtocol):
                 return
         super().send_receive_event_to_app()
 
+    def handle_close(self, event: Any) -> None:
+        """The other side ends it: write nothing more."""
+        self.write = _nothing
+        super().handle_close(event)
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of the session."""
         self.offer = None
+        self.write = _nothing
         super().connection_lost(exc)
 
-    def write_now(self, frame: bytes) -> bool:
-        """Write a whole websocket frame if the reader keeps up; nothing is written to a closing one."""
-        if not self.writable.is_set():
-            return False
-        if not self.close_sent and not self.transport.is_closing():
-            self.transport.write(frame)
-        return True
+    def pause_writing(self) -> None:
+        """The reader falls behind."""
+        self.reads = False
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """It has caught up."""
+        self.reads = True
+        super().resume_writing()
 
 
 class AsgiSocket:
@@ -120,27 +134,45 @@ class DirectSocket(AsgiSocket):
 
     def finish(self) -> None:
         """Do not wait for a reader that did not even take the close frame in time."""
-        if not self._connection.writable.is_set():
+        if not self._connection.reads:
             self._connection.transport.abort()
 
     def send_now(self, data: bytes) -> bool:
-        """Write at once, unless the reader is slow."""
-        return self._connection.write_now(_last.encoded(data))
+        """Write at once, unless the reader is slow; one that is ending swallows all."""
+        connection = self._connection
+        if not connection.reads:
+            return False
+        if data is not _last.data:
+            _last.encode(data)
+        connection.write(_last.frame)
+        return True
 
 
 class _LastFrame:
-    """Remembers the websocket form of the last message: the next reader mostly gets the same."""
+    """The websocket form of the last message: the next reader mostly gets the same."""
 
     def __init__(self) -> None:
-        self._data: bytes | None = None
-        self._frame = b""
+        self.data: bytes | None = None
+        self.frame = b""
+        self._large: tuple[bytes, bytes] = (b"", b"")
 
-    def encoded(self, data: bytes) -> bytes:
-        """The message as an unmasked binary frame (RFC 6455, section 5.2)."""
-        if data is not self._data:
-            self._frame = Frame(Opcode.BINARY, data).serialize(mask=False)
-            self._data = data
-        return self._frame
+    def encode(self, data: bytes) -> None:
+        """Make `frame` the message as an unmasked binary frame (RFC 6455, section 5.2).
+
+        The last large one is remembered too: newcomers get the same state, and other things between.
+        """
+        self.data = data
+        if data is self._large[0]:
+            self.frame = self._large[1]
+            return
+        self.frame = Frame(Opcode.BINARY, data).serialize(mask=False)
+        if len(data) > _LARGE:
+            self._large = (data, self.frame)
 
 
+_LARGE = 16 * 1024
 _last = _LastFrame()
+
+
+def _nothing(frame: bytes) -> None:
+    """Where frames of a connection that is ending go."""

@@ -62,7 +62,7 @@ class Allowance:
 class Channel:
     """One document on a connection. `address` (may be empty) goes before each of its frames."""
 
-    __slots__ = ("_connection", "address", "base", "behind", "member", "queued", "source")
+    __slots__ = ("_connection", "_send_now", "address", "base", "behind", "member", "queued", "source")
 
     def __init__(self, connection: Connection, member: Member, source: Source, address: bytes = b"") -> None:
         self.member = member
@@ -72,6 +72,7 @@ class Channel:
         self.base = (0, b"\x00")  # when they began to queue: the version, and its state vector
         self.behind: bytes | None = None  # the reader gets the diff from this state vector instead
         self._connection = connection
+        self._send_now = connection.socket.send_now
 
     def deliver(self, frame: bytes) -> None:
         """Send a frame, now or as soon as the reader takes it."""
@@ -80,7 +81,7 @@ class Channel:
             return
         if self.address:
             frame = _addressed(self.address, frame)
-        if connection.writer is None and connection.socket.send_now(frame):
+        if connection.writer is None and self._send_now(frame):
             return
         if self.behind is None:  # else it is part of what catching up will bring
             if not self.queued:
