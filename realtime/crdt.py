@@ -281,7 +281,7 @@ def _nodes(parent: Any, depth: int) -> list[dict[str, Any]]:
 def _text_node(text: str, marks: dict[str, Any] | None) -> dict[str, Any]:
     node: dict[str, Any] = {"type": "text", "text": text}
     if marks:
-        node["marks"] = [_mark(name, value) for name, value in marks.items()]
+        node["marks"] = [_mark(name, value) for name, value in sorted(marks.items())]
     return node
 
 
