@@ -9,7 +9,7 @@ Outgoing states carry the server's own idea of who is who (`user`). Source: y-pr
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -61,6 +61,10 @@ def _stamped_for(state: bytes) -> UUID | None:
         raise Malformed("not stamped") from None
 
 
+def _body(entries: Sequence[bytes]) -> bytes:
+    return varuint(len(entries)) + b"".join(entries)
+
+
 def _no_constant(name: str) -> None:
     raise ValueError(name)
 
@@ -77,6 +81,7 @@ class _Presence:
     lead: int = 0
     told: int = 0  # the highest clock given out
     sent: float = float("-inf")
+    local: bool = True  # this node speaks for it to the others
 
     @property
     def here(self) -> bool:
@@ -89,10 +94,11 @@ class _Presence:
 
 @dataclass(slots=True)
 class Flush:
-    """A frame for everybody but `but` (whose own state it is)."""
+    """A frame for everybody but `but` (whose own state it is); `own`: what other nodes are to know of it."""
 
     frame: bytes
     but: Member | None = None
+    own: bytes = b""
 
 
 @dataclass(slots=True)
@@ -159,6 +165,7 @@ class AwarenessStates:
             if not known.here:  # others saw it leave: they must see a newer clock
                 known.lead = max(0, known.told + 1 - clock)
             self._put(known, clock, stamped, now)
+        known.local = True
         member.clients.add(client)
         self._dirty.add(client)
         return None
@@ -181,13 +188,30 @@ class AwarenessStates:
             known = self._known.get(client)
             if known is None:
                 self._known[client] = known = _Presence(None, _stamped_for(state), clock, state, now)
+                known.local = False
             elif known.owner is not None and known.here:
-                continue  # ours; it moved here
+                self._contested(client, known, clock, state, now)
+                continue
             elif clock > known.told or (clock == known.told and state == _NULL):
                 known.owner, known.clock, known.lead, known.state, known.seen = None, clock, 0, state, now
                 known.person = _stamped_for(state) or known.person
+                known.local = False
             else:
                 continue
+            self._dirty.add(client)
+
+    def _contested(self, client: int, known: _Presence, clock: int, state: bytes, now: float) -> None:
+        """Another node speaks for who is connected here: it came from there, or has gone there."""
+        told = max(known.told, known.clock + known.lead)
+        if state == _NULL:
+            if clock >= told:  # the other nodes must see a newer clock
+                known.lead = clock + 1 - known.clock
+                self._dirty.add(client)
+        elif clock > told and _stamped_for(state) == known.person:
+            if known.owner is not None:
+                known.owner.clients.discard(client)
+            known.owner, known.clock, known.lead, known.state, known.seen = None, clock, 0, state, now
+            known.local = False
             self._dirty.add(client)
 
     def leave(self, member: Member) -> None:
@@ -223,6 +247,7 @@ class AwarenessStates:
             return []
         pause = 1 / self.limits.awareness_per_second
         common: list[bytes] = []
+        own: list[bytes] = []
         single: list[Flush] = []
         for client in list(self._dirty):
             known = self._known[client]
@@ -233,12 +258,23 @@ class AwarenessStates:
             encoded = known.encoded(client)
             if known.lead and known.owner is not None:
                 # a clock ahead of the client's own would overwrite its own state
-                single.append(Flush(protocol.awareness([encoded]), but=known.owner))
-            else:
-                common.append(encoded)
+                single.append(Flush(protocol.awareness([encoded]), known.owner, _body([encoded])))
+                continue
+            common.append(encoded)
+            if known.local:
+                own.append(encoded)
         if common or single:
             self._flushed = now
-        return [Flush(protocol.awareness(common)), *single] if common else single
+        if not common:
+            return single
+        return [Flush(protocol.awareness(common), own=_body(own) if own else b""), *single]
+
+    def own(self) -> bytes:
+        """Who is connected to this node, for the others; empty if nobody."""
+        entries = [
+            known.encoded(client) for client, known in self._known.items() if known.here and known.local
+        ]
+        return _body(entries) if entries else b""
 
     def everybody(self, member: Member) -> bytes | None:
         """The frame that tells a newcomer who is here; None if nobody."""

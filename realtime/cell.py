@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from realtime import protocol
+from realtime import protocol, relay
 from realtime.crdt import EngineError
 from realtime.effects import Answer, CatchUp, Disconnect, Effect, Publish, Rebuild, Rights, Send
 from realtime.effects import Journal as ToJournal
@@ -18,7 +18,7 @@ from realtime.member import Member
 from realtime.metrics import Metrics
 from realtime.ports import Admission, Bus
 from realtime.protocol import Close, Edit, Message
-from realtime.room import Room
+from realtime.room import Foreign, Room
 
 logger = logging.getLogger(__name__)
 
@@ -73,10 +73,23 @@ class Cell:
         if not self.retired:
             self._perform(self.room.committed(rows))
 
-    def remote(self, frame: bytes) -> None:
+    def remote(self, node: UUID, data: bytes) -> None:
         """Another node published something."""
         if not self.retired:
-            self._perform(self.room.remote(frame, self._loop.time()))
+            self._perform(self.room.remote(node, data, self._loop.time()))
+
+    def foreign(self, updates: Sequence[Foreign]) -> list[Foreign]:
+        """Take in committed updates, read from the store; gives back what must wait for others."""
+        if self.retired:
+            return []
+        effects, waiting = self.room.foreign(updates)
+        self._perform(effects)
+        return waiting
+
+    def roll(self) -> None:
+        """Tell the other nodes who is here, and ask them the same."""
+        if not self.retired:
+            self._perform(self.room.roll(ask=True))
 
     def tick(self, now: float) -> None:
         """Time passed."""
@@ -89,14 +102,6 @@ class Cell:
     def renew(self, member: Member, admission: Admission, may_edit: bool) -> None:
         """A member showed something new at the door; its person may write, or not."""
         self._perform(self.room.renew(member, admission.read_only, may_edit, self._loop.time()))
-
-    def remote_updates(self, updates: Sequence[bytes]) -> None:
-        """Committed updates, read from the store."""
-        for update in updates:
-            if self.retired:
-                return
-            effects = self.room.remote_update(update)
-            self._perform([effect for effect in effects if not isinstance(effect, CatchUp)])
 
     # --- where a session that fell behind catches up
 
@@ -149,7 +154,7 @@ class Cell:
                 self._journal.put(effect.entry, self.committed)
             elif type(effect) is Publish:
                 if self._bus is not None:
-                    self._bus.publish(self.room.document, effect.frame)
+                    self._bus.publish(self.room.document, relay.encode(effect.message))
             elif type(effect) is Disconnect:
                 effect.member.outlet.close(effect.code, effect.reason)
             elif type(effect) is Rebuild:
@@ -158,9 +163,10 @@ class Cell:
             elif type(effect) is CatchUp:
                 self._catch_up(self.room.document)
         if self._flush_at is None and self.room.restless:
-            self._flush_at = self._loop.call_later(self._limits.awareness_interval, self._flush)
+            self._flush_at = self._loop.call_later(self._limits.awareness_interval, self.flush)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Send presence that waits, as far as it is due."""
         self._flush_at = None
         if not self.retired:
             self._perform(self.room.flush(self._loop.time()))

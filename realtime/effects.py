@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from realtime.member import Member
 from realtime.ports import Entry
 from realtime.protocol import Close
+from realtime.relay import Message
 
 
 @dataclass(slots=True)
@@ -45,7 +46,7 @@ class Journal:
 class Publish:
     """Tell the other nodes."""
 
-    frame: bytes
+    message: Message
 
 
 @dataclass(slots=True)
@@ -59,7 +60,7 @@ class Disconnect:
 
 @dataclass(slots=True)
 class CatchUp:
-    """Another node's update leans on what is not here: feed everything stored to `remote_update`."""
+    """Something that another node committed is not here: feed what is stored to `foreign`."""
 
 
 @dataclass(slots=True)

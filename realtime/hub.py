@@ -47,7 +47,7 @@ class Hub:
         self._store = store
         self._limits = limits
         self._tick = tick
-        self._journal = Journal(store, self.metrics)
+        self._journal = Journal(store, self.metrics, bus.node if bus else None)
         self._rooms = Rooms(store, self._journal, bus, limits=limits, metrics=self.metrics)
         self._connections: set[Connection] = set()
         self._nobody = asyncio.Event()  # set while there is no connection

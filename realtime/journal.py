@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from realtime.metrics import Metrics
 from realtime.ports import DocumentStore, Entry, Rejected
@@ -24,14 +24,14 @@ _BATCH = 5000  # entries in one commit
 
 
 class Journal:
-    """The committer of one node."""
+    """The committer of one node; `origin` names it in the store."""
 
-    def __init__(self, store: DocumentStore, metrics: Metrics) -> None:
+    def __init__(self, store: DocumentStore, metrics: Metrics, origin: UUID | None = None) -> None:
         self._store = store
         self._metrics = metrics
         self._queue: list[tuple[Entry, Committed]] = []
         self._wake = asyncio.Event()
-        self._origin = uuid4()
+        self._origin = origin or uuid4()
         self._sequence = 0
         self._done = 0
         self._progress = asyncio.Condition()

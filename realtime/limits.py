@@ -55,4 +55,6 @@ class Limits:
     snapshot_bytes: int = 256 * KIB  # sealed since the last snapshot
     snapshot_bursts: int = 100
     unload_after: float = 60.0
+    follow_every: float = 5.0  # open rooms are compared with the store, where nodes share documents
+    follow_without_bus: float = 0.5  # the same, while Redis is away
     orphan_after: float = 60.0  # unsealed rows this old, of a document not open here, are sealed here

@@ -30,4 +30,7 @@ class Metrics:
     conflated: int = 0
     quarantined: int = 0  # gauge: documents that could not be read at their last try
     load_failures: int = 0
+    foreign_updates: int = 0  # taken in from other nodes
+    catch_ups: int = 0  # readings of what other nodes committed
+    catch_up_failures: int = 0
     refused: Counter[int] = field(default_factory=Counter)  # by close code

@@ -148,6 +148,32 @@ class Past:
     aside: frozenset[int]
 
 
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """What came to a document: each update with the person whose it is, what it leans on before it.
+
+    `head` is the log position of the last burst among them (or the one that was asked from), `rows`
+    has the last row id of each node.
+    """
+
+    updates: Sequence[tuple[UUID | None, bytes]]
+    head: int
+    rows: Mapping[UUID, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """How far documents are in the store, as of log position `position`.
+
+    `bursts`: where the last burst stands, of the documents that got one; `rows`: the last unsealed
+    row of each node.
+    """
+
+    position: int
+    bursts: Mapping[UUID, int]
+    rows: Mapping[UUID, Mapping[UUID, int]]
+
+
 class Moved(Exception):
     """Journal rows to be sealed are not there any more: another process sealed them."""
 
@@ -199,6 +225,17 @@ class DocumentStore(Protocol):
         """Keep `state`, which holds exactly the bursts up to position `through`."""
         ...
 
+    async def since(self, document: UUID, head: int, rows: Mapping[UUID, int], *, but: UUID) -> Tail:
+        """What was sealed after a log position, and unsealed rows after those given of each node.
+
+        Without the unsealed rows of one node (`but`): it knows them.
+        """
+        ...
+
+    async def ends(self, documents: Collection[UUID], after: int, *, but: UUID) -> Ends:
+        """How far documents are, by bursts after a log position, and rows of all nodes but one."""
+        ...
+
     async def unsealed(self, before: datetime) -> Collection[UUID]:
         """Documents with rows received before a moment."""
         ...
@@ -228,7 +265,7 @@ class Bus(Protocol):
     def subscribe(
         self, document: UUID, heard: Callable[[UUID, bytes], None], subscribed: Callable[[], None]
     ) -> None:
-        """Call `heard` with what other nodes publish about a document, and which node; replaces an earlier one.
+        """Call `heard` with a node and what it publishes about a document; replaces an earlier one.
 
         `subscribed` is called each time when that has begun: what was published before may be missed.
         """

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from realtime import crdt, protocol, wire
+from realtime import crdt, protocol, relay, wire
+from realtime.abroad import Abroad, touches
 from realtime.awareness import AwarenessStates
 from realtime.bursts import Bursts
 from realtime.content import Content
@@ -26,14 +27,25 @@ from realtime.parking import Parked, Parking
 from realtime.ports import Entry
 from realtime.protocol import Awareness, Close, Edit, Message, QueryAwareness, Step1
 from realtime.update import EMPTY, Update, walk
-from realtime.wire import Malformed
+from realtime.wire import Malformed, Range
 
 _ASK_AGAIN = 1.0  # seconds between two step1 to one client
+_PUBLISHED = 64 * 1024  # bytes; other nodes read a larger update from the store
+
+
+@dataclass(slots=True)
+class Foreign:
+    """A committed update from another node or the store; all it inserts is `person`'s, if known."""
+
+    person: UUID | None
+    data: bytes
+    update: Update
 
 
 @dataclass(slots=True)
 class _InFlight:
     entry: Entry
+    inserts: list[Range]
     leans_on: frozenset[UUID]
     waiting: list[Member]  # whom to answer once it is durable
 
@@ -47,6 +59,8 @@ class Room:
         self.document = document
         self.bursts = Bursts(limits)
         self.content = Content(replica)
+        self.abroad = Abroad()
+        self._foreign: list[Foreign] = []  # waits for what is on its way here
         self._authors = authors
         self._limits = limits
         self._metrics = metrics
@@ -148,7 +162,8 @@ class Room:
             self._authors[client] = member.person
         deleted = sum(end - start for _, start, end in news.deletes)
         entry = Entry(self.document, member.person, member.connection, at, data, inserted, deleted, claims)
-        self._in_flight.append(_InFlight(entry, self._leans_on(member.person, update, news), [member]))
+        leans_on = self._leans_on(member.person, update, news)
+        self._in_flight.append(_InFlight(entry, news.inserts, leans_on, [member]))
         self._metrics.updates += 1
         self._metrics.update_bytes += len(data)
         return [Journal(entry)]
@@ -225,6 +240,8 @@ class Room:
         """The oldest entries on their way are durable, under these row ids (None: refused)."""
         updates: list[bytes] = []
         answers: list[Effect] = []
+        claims: list[tuple[int, UUID]] = []
+        after = self.abroad.last
         for row in results:
             done = self._in_flight.popleft()
             if row is None:
@@ -232,51 +249,96 @@ class Room:
             entry = done.entry
             updates.append(entry.update)
             answers += [Answer(member, taken=True) for member in done.waiting]
+            claims += [(client, entry.person) for client in entry.claims]
             self.bursts.add(entry.person, row, entry.received_at, len(entry.update), done.leans_on)
-        frame = self._apply(updates)
-        if isinstance(frame, Rebuild):
-            return [frame]
-        return [Send(self._everybody, frame), *answers, Publish(frame)]
+            self.abroad.last = max(self.abroad.last, row)
+        update = self._apply(updates)
+        if isinstance(update, Rebuild):
+            return [update]
+        published = update if len(update) <= _PUBLISHED else b""
+        news = relay.News(after, self.abroad.last, tuple(claims), published)
+        effects = [Send(self._everybody, protocol.update(update)), *answers, Publish(news)]
+        if self._foreign:
+            waited, self._foreign = self._foreign, []
+            effects += self._take_foreign(waited)
+        return effects
 
     def _apply(self, updates: list[bytes]) -> bytes | Rebuild:
-        """Bring the replica forward; returns the frame that does the same to everybody."""
+        """Bring the replica forward; returns the update that does the same to everybody."""
         try:
-            return protocol.update(self.content.apply(updates))
+            return self.content.apply(updates)
         except EngineError:
             return Rebuild("the engine refused a committed update")
 
     # --- other nodes
 
-    def remote(self, frame: bytes, now: float) -> list[Effect]:
-        """A frame that another node published after its commit."""
-        message = protocol.parse(frame, self._limits.document_state)
-        if isinstance(message, Edit):
-            return self.remote_update(message.data, message.update)
-        if isinstance(message, Awareness):
-            try:
+    def remote(self, node: UUID, data: bytes, now: float) -> list[Effect]:
+        """Another node told of its commit, or of who is there."""
+        try:
+            message = relay.parse(data)
+            if isinstance(message, relay.News):
+                return self._news_from(node, message)
+            if isinstance(message, relay.Presence):
                 self._awareness.remote(message.body, now)
-            except Malformed:
-                return []
-            return self._flush(now, publish=False)
-        return []
-
-    def remote_update(self, data: bytes, update: Update | None = None) -> list[Effect]:
-        """A committed update from elsewhere: the bus, or the store."""
-        update = update or walk(data)
-        if not self._gate.complete(update):
-            return [CatchUp()]
-        news = self._gate.news(update)
-        if news.nothing or data == EMPTY:
+                return self._flush(now)
+            return self.roll(ask=False)
+        except Malformed:
             return []
-        self._gate.admit(news)
-        frame = self._apply([data])
-        if isinstance(frame, Rebuild):
-            return [frame]
-        return [Send(self._everybody, frame), *self._unpark()]
 
-    def learn_authors(self, authors: dict[int, UUID]) -> None:
-        """Whose client ids are, as claimed on other nodes."""
-        self._authors.update(authors)
+    def _news_from(self, node: UUID, news: relay.News) -> list[Effect]:
+        self._authors.update(news.claims)
+        behind = self.abroad.hear(node, news)
+        effects = self._take_foreign([Foreign(None, news.update, walk(news.update or EMPTY))])
+        return [*effects, CatchUp()] if behind else effects
+
+    def _take_foreign(self, updates: Sequence[Foreign]) -> list[Effect]:
+        effects, waiting = self.foreign(updates)
+        if waiting:
+            self._foreign += (each for each in waiting if self._on_its_way(each.update))
+            if len(self._foreign) > self._limits.parked_updates:
+                self._foreign.clear()
+            effects.append(CatchUp())
+        return effects
+
+    def foreign(self, updates: Sequence[Foreign]) -> tuple[list[Effect], list[Foreign]]:
+        """Take in what was committed elsewhere, each after what it leans on; gives back what must wait."""
+        fresh: list[bytes] = []
+        waiting: list[Foreign] = []
+        for each in updates:
+            if each.person is not None:
+                self._authors.update(dict.fromkeys(each.update.clients, each.person))
+            if not self._gate.complete(each.update) or self._on_its_way(each.update):
+                waiting.append(each)
+                continue
+            news = self._gate.news(each.update)
+            if news.nothing:
+                continue
+            try:
+                data, _ = self._only_news(each.data, each.update, news)
+            except (EngineError, Malformed):
+                return [Rebuild("the engine refused a committed update")], []
+            self._gate.admit(news)
+            self._size += len(data)
+            fresh.append(data)
+        if not fresh:
+            return [], waiting
+        self._metrics.foreign_updates += len(fresh)
+        update = self._apply(fresh)
+        if isinstance(update, Rebuild):
+            return [update], []
+        return [Send(self._everybody, protocol.update(update)), *self._unpark()], waiting
+
+    def _on_its_way(self, update: Update) -> bool:
+        if not self._in_flight:
+            return False
+        return touches(update, (span for each in self._in_flight for span in each.inserts))
+
+    def roll(self, *, ask: bool) -> list[Effect]:
+        """Tell the other nodes who is here, and ask them the same."""
+        effects: list[Effect] = [Publish(relay.RollCall())] if ask else []
+        if own := self._awareness.own():
+            effects.append(Publish(relay.Presence(own)))
+        return effects
 
     # --- time and rights
 
@@ -305,15 +367,15 @@ class Room:
         """Send presence that waited to be coalesced."""
         return self._flush(now)
 
-    def _flush(self, now: float, *, publish: bool = True) -> list[Effect]:
+    def _flush(self, now: float) -> list[Effect]:
         effects: list[Effect] = []
         for flush in self._awareness.flush(now):
             to = self._everybody
             if flush.but is not None:
                 to = tuple(member for member in to if member is not flush.but)
             effects.append(Send(to, flush.frame))
-            if publish:
-                effects.append(Publish(flush.frame))
+            if flush.own:
+                effects.append(Publish(relay.Presence(flush.own)))
         return effects
 
     def set_rights(self, person: UUID, may_edit: bool, now: float) -> list[Effect]:

@@ -11,13 +11,13 @@ from uuid import UUID
 
 from realtime.background import Background
 from realtime.cell import Cell
+from realtime.follower import Follower
 from realtime.journal import Journal
 from realtime.limits import Limits
 from realtime.member import Member
 from realtime.metrics import Metrics
 from realtime.ports import Bus, DocumentStore
 from realtime.quarantine import Quarantine
-from realtime.replay import committed_replica
 from realtime.room import Room
 from realtime.sealer import Sealer
 
@@ -41,15 +41,22 @@ class Rooms:
         self._cells: dict[UUID, Cell] = {}
         self._opening: dict[UUID, asyncio.Task[Cell]] = {}
         self._quarantine = Quarantine(store, metrics)
+        self._follower = Follower(store, bus, limits=limits, metrics=metrics) if bus else None
         self._background = Background()
 
     def start(self, tick: float) -> None:
         """Begin to look at the time every `tick` seconds."""
         self._background.spawn(self._keep_time(tick))
+        if self._follower is not None:
+            self._follower.start()
 
     async def stop(self) -> None:
         """Seal everything (the journal has committed what it will), and close all rooms."""
         await self._background.stop()
+        if self._follower is not None:
+            await self._follower.stop()
+        for cell in self._cells.values():
+            cell.flush()  # that those who were here have left
         for opening in self._opening.values():
             opening.cancel()
         await asyncio.gather(*self._opening.values(), return_exceptions=True)
@@ -125,9 +132,8 @@ class Rooms:
         self._metrics.rooms = len(self._cells)
         self._metrics.loads += 1
         self._metrics.load_seconds += asyncio.get_running_loop().time() - started
-        if self._bus is not None:
-            self._bus.subscribe(document, cell.remote)
-            self._catch_up(document)  # what was published between loading and subscribing
+        if self._follower is not None:
+            self._follower.opened(cell, stored.head)
         return cell
 
     async def _drop_retired(self, document: UUID, cell: Cell) -> None:
@@ -139,19 +145,12 @@ class Rooms:
         del self._cells[document]
         self._sealer.forget(document)
         self._metrics.rooms = len(self._cells)
-        if self._bus is not None:
-            self._bus.unsubscribe(document)
+        if self._follower is not None:
+            self._follower.closed(document)
 
     def _catch_up(self, document: UUID) -> None:
-        self._background.spawn(self._fetch(document))
-
-    async def _fetch(self, document: UUID) -> None:
-        stored = await self._store.load(document)
-        cell = self._cells.get(document)
-        if cell is not None and not cell.retired:
-            cell.room.learn_authors(dict(stored.clients))
-            replica = await committed_replica(stored)
-            cell.remote_updates([replica.diff(cell.room.content.state_vector())])
+        if self._follower is not None:
+            self._follower.behind(document)
 
     # --- time
 

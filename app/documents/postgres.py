@@ -13,10 +13,11 @@ from uuid import UUID, uuid5
 import asyncpg
 
 from app.database.postgres import Pool
+from app.documents import following
 from domain.catalogue import EVENTS
 from domain.document import Document
 from domain.ports import Context, EventLog, NewEvent, RecordedEvent
-from realtime.ports import Burst, Entry, Moved, Past, Rejected, Row, Sealed, Stored
+from realtime.ports import Burst, Ends, Entry, Moved, Past, Rejected, Row, Sealed, Stored, Tail
 
 APPEND = """
 INSERT INTO document_updates
@@ -131,6 +132,24 @@ class PostgresDocumentStore:
         if not position:
             return 0
         return (await self._log.read(after=position - 1, limit=1))[0].version
+
+    async def since(self, document: UUID, head: int, rows: Mapping[UUID, int], *, but: UUID) -> Tail:
+        """What was sealed after a log position, and rows after those given; read as `load` does."""
+        records = await following.rows_since(self._pool, document, rows, but)
+        edits = await self._edits(document, head)
+        aside = {row["position"] for row in await self._pool.fetch(SET_ASIDE, document)} if edits else ()
+        return Tail(
+            [
+                *((edit.actor, edit.attachment or b"") for edit in edits if edit.position not in aside),
+                *((record["person_id"], record["update"]) for record in records),
+            ],
+            edits[-1].position if edits else head,
+            {record["origin"]: record["id"] for record in records},
+        )
+
+    async def ends(self, documents: Collection[UUID], after: int, *, but: UUID) -> Ends:
+        """How far documents are, by bursts after a log position, and rows of all nodes but one."""
+        return await following.ends(self._pool, documents, after, but)
 
     async def unsealed(self, before: datetime) -> Collection[UUID]:
         """Documents with rows received before a moment."""
