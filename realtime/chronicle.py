@@ -17,11 +17,16 @@ from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 from realtime.ids import IdSet
-from realtime.structs import ALIVE, DELETED, GC, STRING, TYPE, Id, Item, continues, cut, decode
+from realtime.structs import ALIVE, GC, TYPE, Id, Item, continues, cut, decode
 from realtime.wire import Range
 
 UNSEALED = 1 << 62
 """Moments from here on are not in the log yet. Below: log positions."""
+
+
+def in_log(moment: int) -> int | None:
+    """The log position of a moment; None if it is not in the log yet."""
+    return moment if moment < UNSEALED else None
 
 
 class Branch:
@@ -346,6 +351,3 @@ def _first(branch: Branch, key: str | None) -> Item | None:
     while item is not None and item.left is not None:
         item = item.left
     return item
-
-
-__all__ = ["ALIVE", "DELETED", "STRING", "UNSEALED", "Branch", "Chronicle"]

@@ -16,6 +16,7 @@ from app.api import (
     sign_in,
     tokens,
     updates,
+    versions,
 )
 from app.api.description import describing
 from app.api.events import close_streams
@@ -33,6 +34,7 @@ _resources: list[BaseRoute] = [
     *documents.routes,
     *conversion.routes,
     *updates.routes,
+    *versions.routes,
     *events.routes,
 ]
 routes: list[BaseRoute] = [*_resources, *describing(_resources)]

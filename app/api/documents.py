@@ -8,12 +8,13 @@ from uuid import UUID
 from pydantic import Field
 from starlette.responses import Response
 
-from app.api.conversion import READABLE_AS, Shown, shown
 from app.api.writing import Items, Output, Paging
 from app.authorization import DocumentAccess
+from app.conversion.answers import READABLE_AS, Shown, shown
 from app.conversion.converter import Content
 from app.http.binding import Input
 from app.http.endpoint import Call, endpoint, routes_of
+from app.moments import position_of
 from domain.document import Format
 from domain.errors import Conflict
 from domain.rights import RIGHTS, Right
@@ -38,9 +39,13 @@ class Document(Output):
 
 
 class Wanted(Input):
-    """As what to read it: text, markdown, html, or json (after ProseMirror; plain text as {"text"})."""
+    """As what to read it: text, markdown, html, or json (after ProseMirror; plain text as {"text"}).
+
+    `at` is a log position or an RFC 3339 time; absent: now.
+    """
 
     format: Shown = "json"
+    at: str | None = Field(None, min_length=1, max_length=40)
 
 
 class Burst(Output):
@@ -99,9 +104,15 @@ async def show(call: Call, id: UUID) -> Document:
     produces={"application/json": dict[str, object], **dict.fromkeys(READABLE_AS, str)},
 )
 async def content(call: Call, id: UUID, query: Wanted) -> Response:
-    """The committed text, this very moment; newer than the history, which tells of whole bursts."""
+    """The committed text, this very moment, or as the log had it at an earlier one.
+
+    This very moment is newer than the log, which holds whole bursts of editing.
+    """
     access = await call.system.authorization.document(call.person, id)
-    state = await call.system.hub.read(id)
+    if query.at is None:
+        state = await call.system.hub.read(id)
+    else:
+        state = await call.system.history.state(id, await position_of(call.system, query.at, "at"))
     return await shown(call.system.converter, access, Content(access.format, state), query.format)
 
 

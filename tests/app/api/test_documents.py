@@ -77,7 +77,7 @@ async def test_an_empty_rich_document_is_an_empty_document(ana: Somebody) -> Non
 async def test_refuses_other_formats(ana: Somebody) -> None:
     _, _, task = await ana.a_task(await ana.a_process())
     id = (await ana.a_document(task))["document"]
-    for query in ["format=docx", "format=", "at=5", "format=text&format=json"]:
+    for query in ["format=docx", "format=", "at=", "at=5&at=6", "format=text&format=json"]:
         answer = await ana.client.get(f"/api/v1/documents/{id}/content?{query}")
         assert answer.status_code == 422, query
 
