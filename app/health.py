@@ -25,10 +25,17 @@ async def healthz(request: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """200 when database and views can serve people, else 503; the body names each check."""
-    checks = await _checks(request.app.state.system)
+    """200 when database and views can serve people, else 503; the body names each check.
+
+    `degraded` (where nodes are joined) names what is away without keeping people from anything.
+    """
+    system: System = request.app.state.system
+    checks = await _checks(system)
     ready = all(value == "ok" for value in checks.values())
-    return JSONResponse({"ready": ready, "checks": checks}, status_code=200 if ready else 503)
+    body: dict[str, object] = {"ready": ready, "checks": checks}
+    if system.bus is not None:  # a node without Redis serves people as well, only later by a moment
+        body["degraded"] = {} if system.bus.up else {"redis": system.bus.trouble}
+    return JSONResponse(body, status_code=200 if ready else 503)
 
 
 async def version_(request: Request) -> Response:

@@ -74,6 +74,7 @@ class SystemCollector(Collector):
                 yield GaugeMetricFamily(f"interlink_live_{name}", f"Live documents: {name}", value=value)
             else:
                 yield CounterMetricFamily(f"interlink_live_{name}", f"Live documents: {name}", value=value)
+        yield from self._bus()
         lag = GaugeMetricFamily(
             "interlink_view_lag_events", "Events a view has yet to apply", labels=["view"]
         )
@@ -83,12 +84,32 @@ class SystemCollector(Collector):
             late.add_metric([view.name], view.lag_seconds)
         yield from (lag, late)
 
+    def _bus(self) -> Iterator[Metric]:
+        """How Redis carries messages, where nodes are joined."""
+        bus = self._system.bus
+        if bus is None:
+            return
+        metrics = bus.metrics
+        yield GaugeMetricFamily("interlink_bus_up", "Whether Redis carries messages", value=bus.up)
+        yield GaugeMetricFamily(
+            "interlink_bus_lag_seconds", "A message's time from here to here", value=metrics.lag
+        )
+        for name, meaning in _BUS.items():
+            yield CounterMetricFamily(f"interlink_bus_{name}", meaning, value=getattr(metrics, name))
+
     async def prepare(self) -> SystemCollector:
         """Fetch what needs the database, before the synchronous collecting."""
         self._statuses = await self._system.views.status()
         return self
 
 
+_BUS = {
+    "published": "Messages to other nodes",
+    "received": "Messages from other nodes",
+    "dropped": "Messages not published: Redis was away or slow",
+    "strange": "Messages not signed with this installation's key",
+    "lost": "Times that Redis went away",
+}
 _GAUGES = frozenset({"rooms", "sessions", "journal_entries", "journal_bytes", "quarantined"})
 
 

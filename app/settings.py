@@ -52,7 +52,9 @@ class Settings(BaseModel):
     database_url: SecretStr | None = Field(
         None, description="PostgreSQL to use; absent: embedded in DATA_DIR"
     )
-    redis_url: SecretStr | None = Field(None, description="for joining several nodes; refused until then")
+    redis_url: SecretStr | None = Field(
+        None, description="Redis that joins several nodes over one DATABASE_URL; absent: this is the only one"
+    )
     public_url: str | None = Field(None, description="address under which people reach this installation")
     auth_mode: Literal["demo"] = Field("demo", description="how people sign in")
     secret_key: SecretStr | None = Field(None, description="signs tickets; absent: made and kept in DATA_DIR")
@@ -75,9 +77,11 @@ class Settings(BaseModel):
 
     @field_validator("redis_url")
     @classmethod
-    def _is_absent(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            raise ValueError("several nodes cannot be joined yet, leave it unset and run one")
+    def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        from app.documents.redis import is_redis_url
+
+        if value is not None and not is_redis_url(value.get_secret_value()):
+            raise ValueError("must be an address that starts with redis://, rediss:// or unix://")
         return value
 
     @field_validator("public_url")
@@ -97,6 +101,10 @@ class Settings(BaseModel):
                 "AUTH_MODE=demo lets anyone in, so it serves loopback addresses only; "
                 "set ALLOW_INSECURE_DEMO=1 if you mean it"
             )
+        if self.redis_url is not None and self.database_url is None:
+            raise ValueError("REDIS_URL joins nodes over one database: set DATABASE_URL too")
+        if self.redis_url is not None and self.secret_key is None:
+            raise ValueError("REDIS_URL joins nodes that share a secret: set the same SECRET_KEY on each")
         return self
 
     @property

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from app.authorization import Authorization
     from app.conversion.converter import Converter
     from app.database.postgres import Pool
+    from app.documents.redis import RedisBus
     from app.people import People
     from app.repository import Repository
     from app.settings import Settings
@@ -36,3 +37,4 @@ class System:
     exchanges: Exchanges
     history: History
     converter: Converter
+    bus: RedisBus | None = None  # None: this is the only node

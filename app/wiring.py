@@ -18,6 +18,7 @@ from app.database.migrate import migrate
 from app.database.postgres import connect_pool
 from app.documents.checkup import Checkup
 from app.documents.postgres import PostgresDocumentStore
+from app.documents.redis import RedisBus
 from app.eventlog.postgres import PostgresEventLog
 from app.live import watch_rights, watch_sign_ins
 from app.people import People
@@ -68,7 +69,8 @@ async def system(settings: Settings, url: str) -> AsyncIterator[System]:
         await views.start()
         stack.push_async_callback(views.stop)
         store = PostgresDocumentStore(pool, log_)
-        hub = Hub(store, limits=settings.live)
+        bus = await _bus(settings, stack)
+        hub = Hub(store, limits=settings.live, bus=bus)
         await hub.start()
         stack.push_async_callback(hub.stop)
         repository = Repository(log_)
@@ -83,6 +85,7 @@ async def system(settings: Settings, url: str) -> AsyncIterator[System]:
             sign_in=SignIn(pool, settings.signing_key()),
             views=views,
             hub=hub,
+            bus=bus,
             exchanges=Exchanges(hub, settings.live),
             history=History(store),
             converter=Converter(settings.conversion),
@@ -101,6 +104,16 @@ async def checkup(settings: Settings) -> AsyncIterator[Checkup]:
             yield Checkup(pool, PostgresEventLog(pool))
         finally:
             await _close(pool)
+
+
+async def _bus(settings: Settings, stack: AsyncExitStack) -> RedisBus | None:
+    """What joins this node to others, on its way up; a Redis that is away is no reason not to start."""
+    if settings.redis_url is None:
+        return None
+    bus = RedisBus(settings.redis_url.get_secret_value(), settings.signing_key())
+    await bus.start()
+    stack.push_async_callback(bus.stop)
+    return bus
 
 
 async def _check_reachable(url: str) -> None:

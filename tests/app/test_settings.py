@@ -21,7 +21,9 @@ def test_the_defaults_need_nothing() -> None:
         ({"AUTH_MODE": "none"}, "AUTH_MODE"),
         ({"LOG_FORMAT": "xml"}, "LOG_FORMAT"),
         ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL"),
-        ({"REDIS_URL": "redis://127.0.0.1"}, "REDIS_URL"),
+        ({"REDIS_URL": "127.0.0.1:6379"}, "REDIS_URL"),
+        ({"REDIS_URL": "redis://127.0.0.1", "SECRET_KEY": "shared"}, "DATABASE_URL"),
+        ({"REDIS_URL": "redis://127.0.0.1", "DATABASE_URL": "postgresql://db/x"}, "SECRET_KEY"),
         ({"PUBLIC_URL": "interlink.example"}, "PUBLIC_URL"),
         ({"AUTH_MODES": "demo"}, "AUTH_MODES"),
         ({"HOST": "0.0.0.0"}, "ALLOW_INSECURE_DEMO"),
@@ -51,6 +53,13 @@ def test_a_secret_may_lie_in_a_file(tmp_path: Path) -> None:
     assert settings.database_url is not None
     assert settings.database_url.get_secret_value() == "postgresql://db/interlink"
     assert "db/interlink" not in repr(settings)
+
+
+def test_nodes_are_joined_by_what_they_share() -> None:
+    shared = {"DATABASE_URL": "postgresql://db/x", "SECRET_KEY": "shared"}
+    settings = load(shared | {"REDIS_URL": "rediss://:hunter2@redis.example:6380/1"})
+    assert settings.redis_url is not None
+    assert "hunter2" not in repr(settings)
 
 
 def test_the_signing_key_is_made_once_and_private(tmp_path: Path) -> None:
