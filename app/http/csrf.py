@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.http.body_limit import allow_file
 from app.http.problems import Problem
 
 HEADER = "X-CSRF-Token"
@@ -37,6 +38,7 @@ class CsrfMiddleware:
         if principal is not None and principal.kind == "session":
             given = request.headers.get(HEADER)
             if given is None and request.headers.get("content-type", "").startswith(_FORMS):
+                allow_file(scope)
                 body = await request.body()
                 given, receive = await _from_form(scope, body), _again(body, receive)
             if given is None or not hmac.compare_digest(given.encode(), (principal.csrf or "").encode()):

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.api.conversion import disposition
+from app.conversion.answers import disposition
 from app.system import System
 from tests.app.api.conftest import Somebody
 
