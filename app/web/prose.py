@@ -6,6 +6,7 @@ reaches the page unescaped, and links lead to web and mail addresses only.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from markupsafe import Markup
@@ -38,10 +39,14 @@ def _inside(node: Json, depth: int) -> Markup:
 
 
 def _node(node: Json, depth: int) -> Markup:
-    kind, attributes = node["type"], node.get("attrs") or {}
+    if node["type"] == "text":
+        return marked(Markup.escape(node.get("text", "")), node.get("marks", ()))
+    return block(node["type"], node.get("attrs") or {}, _inside(node, depth))
+
+
+def block(kind: str, attributes: Json, inside: Markup) -> Markup:
+    """A node that is no text, around what is in it."""
     match kind:
-        case "text":
-            return _text(node)
         case "hardBreak":
             return Markup("<br>")
         case "horizontalRule":
@@ -49,27 +54,22 @@ def _node(node: Json, depth: int) -> Markup:
         case "heading":
             # The page has the document's title as its first heading: the text's own stand below it.
             level = min(max(_whole(attributes.get("level"), 1), 1), 5) + 1
-            return Markup("<h{0}>{1}</h{0}>").format(level, _inside(node, depth))
+            return Markup("<h{0}>{1}</h{0}>").format(level, inside)
         case "orderedList":
-            return Markup('<ol start="{}">{}</ol>').format(
-                _whole(attributes.get("start"), 1), _inside(node, depth)
-            )
+            return Markup('<ol start="{}">{}</ol>').format(_whole(attributes.get("start"), 1), inside)
         case "codeBlock":
-            return Markup("<pre><code>{}</code></pre>").format(_inside(node, depth))
+            return Markup("<pre><code>{}</code></pre>").format(inside)
         case "tableHeader" | "tableCell":
             tag = "th" if kind == "tableHeader" else "td"
             spans = (_whole(attributes.get(name), 1) for name in ("colspan", "rowspan"))
-            return Markup('<{0} colspan="{1}" rowspan="{2}">{3}</{0}>').format(
-                tag, *spans, _inside(node, depth)
-            )
-    block = _BLOCKS.get(kind)
-    inside = _inside(node, depth)
-    return Markup("<{0}>{1}</{0}>").format(block, inside) if block else inside
+            return Markup('<{0} colspan="{1}" rowspan="{2}">{3}</{0}>').format(tag, *spans, inside)
+    found = _BLOCKS.get(kind)
+    return Markup("<{0}>{1}</{0}>").format(found, inside) if found else inside
 
 
-def _text(node: Json) -> Markup:
-    shown = Markup.escape(node.get("text", ""))
-    for mark in node.get("marks", ()):
+def marked(shown: Markup, marks: Iterable[Json]) -> Markup:
+    """Text with its marks around it."""
+    for mark in marks:
         if mark["type"] == "link":
             shown = _link(str((mark.get("attrs") or {}).get("href") or ""), shown)
         elif mark["type"] in _MARKS:
