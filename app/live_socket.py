@@ -14,7 +14,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame, Opcode
 
+from app.live_framing import Framing
 from realtime.ports import SocketClosed
+
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # where no compiled one was installed
+    from websockets.utils import apply_mask
 
 _EXTENSION = "interlink.connection"
 
@@ -37,6 +43,7 @@ class LiveProtocol(WebSocketsSansIOProtocol):
         """Begin."""
         super().connection_made(transport)
         self.write: Callable[[bytes], None] = transport.write
+        self._framing = Framing()
 
     def handle_connect(self, event: Any) -> None:
         """Let the application find this connection in its scope."""
@@ -44,6 +51,21 @@ class LiveProtocol(WebSocketsSansIOProtocol):
         scope: dict[str, Any] | None = getattr(self, "scope", None)
         if scope is not None:
             scope.setdefault("extensions", {})[_EXTENSION] = self
+
+    def data_received(self, data: bytes) -> None:
+        """Hand ordinary messages over at once if somebody wants them so; the rest is parsed as ever.
+
+        The parser gets whole frames (or, of long ones, all parts), so it never misses one.
+        """
+        if not self.handshake_initiated:
+            super().data_received(data)
+            return
+        for frame, payload in self._framing.cut(data):
+            if payload and self.offer is not None and not self.frames and self.queue.empty():
+                message = apply_mask(frame[payload:], frame[payload - 4 : payload])
+                if self.offer(message):
+                    continue
+            super().data_received(frame)
 
     def send_receive_event_to_app(self) -> None:
         """Hand a binary message over at once if somebody wants it so, else queue it."""
@@ -60,7 +82,8 @@ class LiveProtocol(WebSocketsSansIOProtocol):
         super().send_receive_event_to_app()
 
     def handle_close(self, event: Any) -> None:
-        """The other side ends it: write nothing more."""
+        """The other side ends it: write nothing more, and take nothing."""
+        self.offer = None
         self.write = _nothing
         super().handle_close(event)
 

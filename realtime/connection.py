@@ -10,13 +10,14 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from realtime import protocol
 from realtime.limits import Limits
 from realtime.member import Member
 from realtime.metrics import Metrics
-from realtime.ports import PushSocket, Socket, SocketClosed
+from realtime.ports import Socket, SocketClosed
 from realtime.protocol import Close
 from realtime.wire import read_state_vector, state_vector
 
@@ -164,8 +165,9 @@ class Connection(ABC):
             async with asyncio.timeout(None) as self._deadline:
                 if self.closing is not None:
                     self._deadline.reschedule(self.loop.time() + self._limits.close_timeout)
-                if isinstance(self.socket, PushSocket):
-                    self.socket.attach(self._offered)
+                attach: Callable[[Callable[[bytes], bool]], None] | None
+                if (attach := getattr(self.socket, "attach", None)) is not None:  # see PushSocket
+                    attach(self._offered)
                 while True:
                     frame = await self.socket.receive()
                     if len(frame) > _LARGE:

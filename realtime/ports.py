@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 from uuid import UUID
 
 
@@ -55,7 +55,6 @@ class Socket(Protocol):
         ...
 
 
-@runtime_checkable
 class PushSocket(Socket, Protocol):
     """A socket that can hand over messages at once, without waking a task for each."""
 
@@ -124,6 +123,7 @@ class Stored:
     bursts: Sequence[bytes]
     rows: Sequence[Row]
     clients: Mapping[int, UUID]
+    vector: bytes | None = None  # the snapshot's state vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,8 @@ class DocumentStore(Protocol):
     async def append(self, origin: UUID, sequence: int, entries: Sequence[Entry]) -> Sequence[int | None]:
         """Commit entries durably, all or none; returns their row ids, ascending.
 
-        None stands for an entry refused because a client id it claims is another person's.
+        None stands for an entry refused because a client id it claims is another person's, or because
+        it came after such a one in the same document.
         (origin, sequence + i) names entry i: appending the same again stores nothing twice.
         Raises Rejected.
         """
@@ -221,8 +222,8 @@ class DocumentStore(Protocol):
         """
         ...
 
-    async def save_snapshot(self, document: UUID, through: int, state: bytes) -> None:
-        """Keep `state`, which holds exactly the bursts up to position `through`."""
+    async def save_snapshot(self, document: UUID, through: int, state: bytes, vector: bytes) -> None:
+        """Keep `state`, which holds exactly the bursts up to position `through`, with its state vector."""
         ...
 
     async def since(self, document: UUID, head: int, rows: Mapping[UUID, int], *, but: UUID) -> Tail:
