@@ -1,4 +1,4 @@
-"""The conformance kit (tests/interop/conformance): ours passes every check; the peers really ran beside it."""
+"""The conformance kit (tests/interop/conformance): ours passes every check; the peers ran beside it."""
 
 from __future__ import annotations
 

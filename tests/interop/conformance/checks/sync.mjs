@@ -100,6 +100,16 @@ export const checks = [
     }
   },
   {
+    id: 'missing-dependency',
+    async run ({ room, join }) {
+      const place = await room()
+      const anna = await join(place, 'anna'), reader = await join(place, 'boris')
+      anna.text.insert(0, 'kept back ') // as another tab's edit that nobody sent on
+      anna.type('sent')
+      await until(() => reader.text.toString() === 'kept back sent', 'the server asks for what the edit builds on', 5)
+    }
+  },
+  {
     id: 'shuffled-updates',
     async run ({ room, join }) {
       const place = await room()
