@@ -34,6 +34,15 @@ MESSAGES = {
     "expiry_past": N_("Choose a day in the future."),
     "expiry_invalid": N_("Choose one of the periods offered."),
     "too_many_tokens": N_("You have too many tokens. Revoke one first."),
+    "file_missing": N_("Choose a file."),
+    "file_type_unknown": N_("Choose a .docx, .odt, .html, .md or .txt file."),
+    "file_broken": N_("This file could not be read. Open it in your program, save it anew, and try again."),
+    "file_empty": N_("There is nothing in this file."),
+    "file_too_large": N_("This file is too large. Take out pictures, or split it, and try again."),
+    "document_full": N_("The document would become too large. Start another one."),
+    "too_complex": N_("This file has more in it than can be taken over. Split it, and try again."),
+    "too_slow": N_("This took too long. Split the file, and try again."),
+    "failed": N_("This file could not be taken over. Save it as another kind of file, and try again."),
     "version_conflict": N_("Somebody else changed this at the same moment. Try again."),
 }
 

@@ -3,11 +3,11 @@
 import { Editor } from "@tiptap/core";
 import Collaboration from "@tiptap/extension-collaboration";
 import CollaborationCaret from "@tiptap/extension-collaboration-caret";
-import { TableKit } from "@tiptap/extension-table";
-import StarterKit from "@tiptap/starter-kit";
 import type { Config } from "./config.ts";
 import type { Connection } from "./connection.ts";
+import { askForImage } from "./image.ts";
 import { askForLink } from "./link.ts";
+import { schemaExtensions } from "./schema.ts";
 import { type Command, Toolbar } from "./toolbar.ts";
 
 const FORMATS = ["bold", "italic", "bulletList", "orderedList", "blockquote"] as const;
@@ -20,9 +20,7 @@ export function openRichText(host: HTMLElement, connection: Connection, config: 
     editable: config.mayEdit,
     injectCSS: false,
     extensions: [
-      // The shared history replaces the local one: undo takes back one's own edits only.
-      StarterKit.configure({ undoRedo: false, link: { openOnClick: !config.mayEdit, autolink: true } }),
-      TableKit.configure({ table: { resizable: false } }),
+      ...schemaExtensions({ openLinks: !config.mayEdit }),
       Collaboration.configure({ document: connection.doc, field: "content" }),
       CollaborationCaret.configure({ provider: connection.provider, user: config.user, render: caret }),
     ],
@@ -71,6 +69,7 @@ function commands(editor: Editor, config: Config): Record<string, Command> {
     orderedList: () => chain().toggleOrderedList().run(),
     blockquote: () => chain().toggleBlockquote().run(),
     link: () => void askForLink(editor, config),
+    image: () => askForImage(editor),
     table: () => chain().insertTable({ rows: 3, cols: 3, withHeaderRow: true }).run(),
     addRow: () => chain().addRowAfter().run(),
     addColumn: () => chain().addColumnAfter().run(),
@@ -89,6 +88,7 @@ function showState(editor: Editor, toolbar: Toolbar): void {
   for (const format of FORMATS) toolbar.show(format, editor.isActive(format), true);
   for (const level of LEVELS) toolbar.show(`heading${level}`, editor.isActive("heading", { level }), true);
   toolbar.show("link", editor.isActive("link"), true);
+  toolbar.show("image", editor.isActive("image"), true);
   toolbar.show("table", null, can.insertTable());
   toolbar.showGroup("table", editor.isActive("table"));
   toolbar.show("undo", null, can.undo());
