@@ -17,8 +17,9 @@ class Content:
     def __init__(self, replica: Replica) -> None:
         self.version = 0  # counts changes
         self._replica = replica
-        # whole together with `_tail`, which came after it
-        self._state, *self._tail = replica.encoded() or (None,)
+        parts = replica.encoded()
+        self._state: bytes | None = parts[0] if parts else None  # whole together with `_tail`
+        self._tail: list[bytes] = list(parts[1:])  # came after it
         self._tail_bytes = sum(map(len, self._tail))
         self._totals: tuple[int, int, int] | None = None  # with the version that they are of
 

@@ -83,7 +83,7 @@ async def late_replica(stored: Stored) -> LateReplica | None:
     """
     if stored.snapshot is None or len(stored.snapshot) < _WORTH_IT:
         return None
-    clocks = read_state_vector(crdt.vector_of(stored.snapshot))
+    clocks = read_state_vector(stored.vector or crdt.vector_of(stored.snapshot))
     collected = _Collected(clocks)
     work = Replay(collected)
     breath = time.monotonic() + SLICE

@@ -53,7 +53,7 @@ class Limits:
     seal_after: float = 30.0
     seal_bytes: int = 64 * KIB
     snapshot_bytes: int = 256 * KIB  # sealed since the last snapshot
-    snapshot_bursts: int = 100
+    snapshot_bursts: int = 32
     unload_after: float = 60.0
     follow_every: float = 5.0  # open rooms are compared with the store, where nodes share documents
     follow_without_bus: float = 0.5  # the same, while Redis is away

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 _MERGE_BETWEEN_BREATHS = 512  # rows: about 2 ms
 _SHARE = 4  # bytes after a snapshot: up to a quarter of its size
-_BURST = 16 * 1024  # loading a burst costs about what so many bytes of a state cost
+_BURST = 64 * 1024  # loading a burst costs about what so many bytes of a state cost
 
 
 @dataclass(slots=True)
@@ -126,7 +126,7 @@ class Sealer:
             tail.held = (tail.size, tail.bursts)  # to look again at each seal would cost more each time
             return False
         if stored.bursts:
-            await self._store.save_snapshot(document, stored.head, state)
+            await self._store.save_snapshot(document, stored.head, state, crdt.vector_of(state))
             self._metrics.snapshots += 1
         self._tails[document] = _Tail(len(state))
         return True

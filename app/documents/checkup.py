@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from app.database.postgres import Pool
-from app.documents.postgres import EDITED, ROWS, SET_ASIDE, SNAPSHOT
+from app.documents.postgres import EDITED, ROWS, SET_ASIDE, SNAPSHOT, snapshot_digest
 from domain.document import Document
 from domain.ports import EventFilter, EventLog, RecordedEvent
 from realtime import crdt
@@ -171,6 +171,9 @@ class Checkup:
     async def _snapshot(self, pieces: Sequence[Piece], report: Report) -> None:
         record = await self._pool.fetchrow(SNAPSHOT, report.document)
         if record is None:
+            return
+        if await snapshot_digest(record["vector"], record["state"]) != record["digest"]:
+            report.snapshot = "not what was written"
             return
         through = record["through_position"]
         sealed = [

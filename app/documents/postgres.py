@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -55,12 +56,13 @@ REMOVE = "DELETE FROM document_updates WHERE id = ANY($1::bigint[])"
 UNSEALED = f"SELECT DISTINCT document_id FROM document_updates WHERE received_at < $1 AND {NOT_SET_ASIDE}"
 CLIENTS = "SELECT client_id, person_id FROM document_clients WHERE document_id = $1"
 SNAPSHOT = """
-SELECT through_position, state FROM document_snapshots
+SELECT through_position, state, vector, digest FROM document_snapshots
 WHERE document_id = $1 ORDER BY through_position DESC LIMIT 1
 """
 SET_ASIDE = "SELECT position FROM document_set_aside WHERE document_id = $1 AND position IS NOT NULL"
 SAVE_SNAPSHOT = """
-INSERT INTO document_snapshots (document_id, through_position, state) VALUES ($1, $2, $3)
+INSERT INTO document_snapshots (document_id, through_position, state, vector, digest)
+VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT DO NOTHING
 """
 PRUNE_SNAPSHOTS = "DELETE FROM document_snapshots WHERE document_id = $1 AND through_position < $2"
@@ -68,6 +70,7 @@ TRY_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended('document.sealing:
 
 EDITED = Document.Edited.TOPIC
 _PAGE = 500  # events read from the log at once
+_LARGE = 4 * 2**20  # bytes; hashing so many takes a few milliseconds
 _GONE = 0  # stands for the id of a row that was sealed before its append was acknowledged
 
 
@@ -90,6 +93,8 @@ class PostgresDocumentStore:
         async with self._pool.acquire() as connection:
             rows = [_row(record) for record in await connection.fetch(ROWS, document)]
             kept = await connection.fetchrow(SNAPSHOT, document) if snapshot else None
+            if kept and await snapshot_digest(kept["vector"], kept["state"]) != kept["digest"]:
+                kept = None  # not what was written; it is a cache only
             clients = await connection.fetch(CLIENTS, document)
             aside = {record["position"] for record in await connection.fetch(SET_ASIDE, document)}
         through = kept["through_position"] if kept else 0
@@ -101,6 +106,7 @@ class PostgresDocumentStore:
             bursts=[event.attachment or b"" for event in edits if event.position not in aside],
             rows=rows,
             clients={record["client_id"]: record["person_id"] for record in clients},
+            vector=kept["vector"] if kept else None,
         )
 
     async def past(self, document: UUID, *, after: int = 0) -> Past:
@@ -194,17 +200,21 @@ class PostgresDocumentStore:
         return [None if i in refused else ids.get(sequence + i, _GONE) for i in range(len(entries))]
 
     async def _claim(self, connection: Any, entries: Sequence[Entry]) -> set[int]:
-        """Claim client ids for their first writer; returns which entries lost theirs to somebody else."""
+        """Claim client ids for their first writer; returns which entries are refused: see DocumentStore."""
         claims = [(e.document, client, e.person) for e in entries for client in e.claims]
         documents, clients, people = (list(column) for column in zip(*claims, strict=True))
         await connection.execute(CLAIM, documents, clients, people)
         records = await connection.fetch(OWNERS, documents, clients)
         owners = {(record[0], record[1]): record[2] for record in records}
-        return {
-            i
-            for i, entry in enumerate(entries)
-            if any(owners[entry.document, client] != entry.person for client in entry.claims)
-        }
+        refused: set[int] = set()
+        lost: set[UUID] = set()  # documents of which an entry is refused: later ones may lean on it
+        for i, entry in enumerate(entries):
+            if entry.document in lost or any(
+                owners[entry.document, client] != entry.person for client in entry.claims
+            ):
+                refused.add(i)
+                lost.add(entry.document)
+        return refused
 
     async def _journal_connection(self) -> Any:
         if self._connection is None:
@@ -272,11 +282,25 @@ class PostgresDocumentStore:
             self._processes[document] = events[0].process
         return self._processes[document]
 
-    async def save_snapshot(self, document: UUID, through: int, state: bytes) -> None:
+    async def save_snapshot(self, document: UUID, through: int, state: bytes, vector: bytes) -> None:
         """Keep a state, and no older one."""
+        digest = await snapshot_digest(vector, state)
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(SAVE_SNAPSHOT, document, through, state)
+            await connection.execute(SAVE_SNAPSHOT, document, through, state, vector, digest)
             await connection.execute(PRUNE_SNAPSHOTS, document, through)
+
+
+async def snapshot_digest(vector: bytes, state: bytes) -> bytes:
+    """What tells a snapshot from one that was damaged; of large ones taken beside everything else."""
+    if len(state) > _LARGE:
+        return await asyncio.to_thread(_digest, vector, state)
+    return _digest(vector, state)
+
+
+def _digest(vector: bytes, state: bytes) -> bytes:
+    hashed = sha256(vector)
+    hashed.update(state)
+    return hashed.digest()
 
 
 def _row(record: Any) -> Row:

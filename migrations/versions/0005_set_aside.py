@@ -22,8 +22,12 @@ CREATE TABLE document_set_aside (
     UNIQUE NULLS NOT DISTINCT (document_id, row_id, position)
 );
 
--- States are read far more often than written, and hold little that could be compressed.
+-- States are read far more often than written, and hold little that could be compressed. With the
+-- vector nobody has to decode one before it is needed; the digest (SHA-256 of vector and state) tells
+-- whether they are what was written.
+DELETE FROM document_snapshots;
 ALTER TABLE document_snapshots ALTER COLUMN state SET STORAGE EXTERNAL;
+ALTER TABLE document_snapshots ADD COLUMN vector bytea NOT NULL, ADD COLUMN digest bytea NOT NULL;
 """
 
 

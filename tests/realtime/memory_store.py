@@ -19,6 +19,7 @@ class MemoryStore:
         self.rows: dict[UUID, list[Row]] = defaultdict(list)
         self.sealed: dict[UUID, list[Burst]] = defaultdict(list)
         self.snapshots: dict[UUID, tuple[int, bytes]] = {}
+        self.vectors: dict[UUID, bytes] = {}
         self.clients: dict[UUID, dict[int, UUID]] = defaultdict(dict)
         self.failing = False
         self.lose_answers = 0
@@ -46,6 +47,7 @@ class MemoryStore:
             bursts[through:],
             list(self.rows[document]),
             dict(self.clients[document]),
+            self.vectors.get(document) if state else None,
         )
 
     async def past(self, document: UUID, *, after: int = 0) -> Past:
@@ -61,9 +63,13 @@ class MemoryStore:
         if self.failing:
             raise OSError("no database")
         result: list[int | None] = []
+        lost: set[UUID] = set()
         for i, entry in enumerate(entries):
             owners = self.clients[entry.document]
-            if any(owners.setdefault(client, entry.person) != entry.person for client in entry.claims):
+            if entry.document in lost or any(
+                owners.setdefault(client, entry.person) != entry.person for client in entry.claims
+            ):
+                lost.add(entry.document)
                 result.append(None)
                 continue
             key = (origin, sequence + i)
@@ -98,8 +104,9 @@ class MemoryStore:
             self.sealed[document].append(burst)
             self.rows[document] = [row for row in self.rows[document] if row.id not in burst.rows]
 
-    async def save_snapshot(self, document: UUID, through: int, state: bytes) -> None:
+    async def save_snapshot(self, document: UUID, through: int, state: bytes, vector: bytes) -> None:
         self.snapshots[document] = (through, state)
+        self.vectors[document] = vector
 
     async def unsealed(self, before: datetime) -> Collection[UUID]:
         return [d for d, rows in self.rows.items() if any(row.received_at < before for row in rows)]

@@ -10,7 +10,7 @@ import pytest
 
 from app.database.postgres import Pool
 from app.documents.checkup import Checkup
-from app.documents.postgres import PostgresDocumentStore
+from app.documents.postgres import PostgresDocumentStore, snapshot_digest
 from app.eventlog.postgres import PostgresEventLog
 from domain.catalogue import EVENTS
 from domain.document import Document
@@ -121,12 +121,22 @@ async def test_a_bad_snapshot(store: PostgresDocumentStore, pool: Pool, checkup:
     writer = Writer(uuid4())
     await store.append(ORIGIN, 0, [writer.type("kept")])
     assert await sealer(store, snapshot_bursts=1).seal(writer.document)
-    for state, said in ((b"\x07", "unreadable"), (pycrdt.Doc().get_update(), "not what the events")):
-        await pool.execute("UPDATE document_snapshots SET state = $1", state)
+    cases = (
+        (b"\x07", b"", "not what was written"),
+        (b"\x07", None, "unreadable"),
+        (pycrdt.Doc().get_update(), None, "not what the events"),
+    )
+    for state, wrong, said in cases:
+        digest = await snapshot_digest(b"\x00", state) if wrong is None else wrong
+        await pool.execute(
+            "UPDATE document_snapshots SET state = $1, vector = '\\x00', digest = $2", state, digest
+        )
         report = await checkup.check(writer.document)
         assert (report.ok, report.bad) == (False, [])
         assert (report.snapshot or "").startswith(said)
         assert "snapshot:" in report.lines()[1]
+    await pool.execute("UPDATE document_snapshots SET digest = ''")
+    assert await text(store, writer.document) == "kept", "passed over when loading"
     await checkup.quarantine(writer.document)
     assert await pool.fetchval("SELECT count(*) FROM document_snapshots") == 0
     assert await text(store, writer.document) == "kept"
