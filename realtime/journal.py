@@ -79,6 +79,8 @@ class Journal:
                     batch, commit = self._begin()
                 rows = await commit
                 done, commit = batch, None
+                if None in rows:
+                    done, rows = self._with_followers(done, rows)
                 if self._queue:  # the next commit runs while this one is handed out
                     batch, commit = self._begin()
                     await asyncio.sleep(0)
@@ -96,6 +98,17 @@ class Journal:
             self._wake.clear()
         sequence, self._sequence = self._sequence, self._sequence + len(batch)
         return batch, asyncio.create_task(self._commit([entry for entry, _ in batch], sequence))
+
+    def _with_followers(
+        self, done: list[tuple[Entry, Committed]], rows: Sequence[int | None]
+    ) -> tuple[list[tuple[Entry, Committed]], Sequence[int | None]]:
+        """After a refused entry, what its room queued since is refused too: it may lean on it."""
+        rooms = {committed for (_, committed), row in zip(done, rows, strict=True) if row is None}
+        followers = [item for item in self._queue if item[1] in rooms]
+        self._queue = [item for item in self._queue if item[1] not in rooms]
+        if not self._queue:
+            self._wake.clear()
+        return [*done, *followers], [*rows, *([None] * len(followers))]
 
     def _hand_out(self, batch: list[tuple[Entry, Committed]], rows: Sequence[int | None]) -> None:
         by_room: dict[Committed, list[int | None]] = {}
@@ -119,7 +132,7 @@ class Journal:
                 if len(entries) == 1:
                     logger.exception("the store can't hold an update of document %s", entries[0].document)
                     return [None]
-                return [(await self._commit([entry], sequence + i))[0] for i, entry in enumerate(entries)]
+                return await self._one_by_one(entries, sequence)
             except Exception as error:
                 self._metrics.commit_failures += 1
                 logger.warning("the journal can't commit, trying again: %s", type(error).__name__)
@@ -129,3 +142,14 @@ class Journal:
                 self._metrics.commits += 1
                 self._metrics.commit_seconds += time.monotonic() - started
                 return rows
+
+    async def _one_by_one(self, entries: list[Entry], sequence: int) -> Sequence[int | None]:
+        """Let an entry that can't be stored fail with those of its document that came after it."""
+        rows: list[int | None] = []
+        failed: set[UUID] = set()
+        for i, entry in enumerate(entries):
+            row = None if entry.document in failed else (await self._commit([entry], sequence + i))[0]
+            if row is None:
+                failed.add(entry.document)
+            rows.append(row)
+        return rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID, uuid4
@@ -92,8 +93,32 @@ async def test_one_poisoned_entry_stalls_nobody(journal: Journal) -> None:
     done: list[Sequence[int | None]] = []
     for update in (b"a", b"poison", b"b"):
         journal.put(entry(update), done.append)
+    elsewhere: list[Sequence[int | None]] = []
+    journal.put(replace(entry(b"c"), document=uuid4()), elsewhere.append)
     await journal.settled()
-    assert done == [[1, None, 2]]
+    assert done == [[1, None, None]], "what came after it may lean on it"
+    assert elsewhere == [[2]]
+
+
+async def test_what_follows_a_refused_entry_is_refused_too(journal: Journal, store: MemoryStore) -> None:
+    """Somebody else got the client id meanwhile, on another node: nothing more under it may be stored."""
+    done: list[int | None] = []
+    elsewhere: list[int | None] = []
+    store.clients[DOCUMENT][7] = uuid4()
+    store.hold()
+    journal.put(replace(entry(), claims=(7,)), done.extend)
+    while not store.appends:  # noqa: ASYNC110  a number, not an event
+        await asyncio.sleep(0)
+    journal.put(entry(), done.extend)  # after the commit began: it will be in the next one
+    journal.put(replace(entry(), document=uuid4()), elsewhere.extend)
+    store.let_go()
+    await journal.settled()
+    assert done == [None, None]
+    assert elsewhere == [1]
+    assert store.rows[DOCUMENT] == []
+    journal.put(entry(), done.extend)
+    await journal.settled()
+    assert done == [None, None, 2], "the room was loaded again meanwhile"
 
 
 async def test_a_room_that_fails_stalls_nobody(journal: Journal) -> None:
