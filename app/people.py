@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 from asyncpg import Record
 from eventsourcing.domain import AggregateEvent
 
+from app.database.failures import unavailable_when_away
 from app.database.postgres import Pool
-from app.eventlog.failures import unavailable_when_away
 from app.shared_reads import SharedReads
 from domain import text
 from domain.catalogue import EVENTS

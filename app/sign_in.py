@@ -19,8 +19,8 @@ from uuid import UUID, uuid4
 
 from asyncpg import ForeignKeyViolationError, Record
 
+from app.database.failures import unavailable_when_away
 from app.database.postgres import Pool
-from app.eventlog.failures import unavailable_when_away
 from app.shared_reads import SharedReads
 from domain import text
 from domain.errors import Conflict, Invalid, NotFound

@@ -13,8 +13,8 @@ from typing import Any
 
 import structlog
 
+from app.database.failures import PoolConnection, is_away, is_lost
 from app.database.postgres import Pool
-from app.eventlog.failures import PoolConnection, is_away, is_lost
 from app.eventlog.transaction import CHANNEL
 from domain.errors import Unavailable
 

@@ -16,9 +16,9 @@ from datetime import datetime
 
 import structlog
 
+from app.database.failures import PoolConnection, is_away, is_lost
 from app.database.postgres import Pool
 from app.eventlog.decision import Append
-from app.eventlog.failures import PoolConnection, is_away, is_lost
 from app.eventlog.transaction import (
     PREPARE_SESSION,
     AlongsideFailed,

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
+from app.database.failures import unavailable_when_away
 from app.database.postgres import Pool
 from app.eventlog import reading
 from app.eventlog.announcements import HEAD, Announcements
 from app.eventlog.committer import Committer
 from app.eventlog.decision import Append
 from app.eventlog.draft import draft
-from app.eventlog.failures import unavailable_when_away
 from domain.errors import Unavailable
 from domain.ports import Alongside, AppendCondition, Appended, Context, EventFilter, NewEvent, RecordedEvent
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from app.database.failures import PoolConnection, is_lost
 from app.eventlog.decision import Append, KnownCommand, Outcome, State, decide, least_versions
 from app.eventlog.draft import COLUMNS
-from app.eventlog.failures import PoolConnection, is_lost
 from app.eventlog.merkle import Frontier
 
 Clock: TypeAlias = Callable[[], datetime]

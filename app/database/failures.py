@@ -45,5 +45,5 @@ def unavailable_when_away() -> Iterator[None]:
         yield
     except Exception as error:
         if is_away(error):
-            raise Unavailable("the event log cannot reach its database") from error
+            raise Unavailable("the database cannot be reached") from error
         raise
