@@ -61,7 +61,7 @@ class Rooms:
             opening.cancel()
         await asyncio.gather(*self._opening.values(), return_exceptions=True)
         documents = [document for document, cell in self._cells.items() if cell.room.bursts]
-        await asyncio.gather(*(self._sealer.seal(document) for document in documents))
+        await asyncio.gather(*(self._sealer.seal(document, urgent=True) for document in documents))
         self._cells.clear()
 
     def disconnect(self, code: int, reason: str) -> None:

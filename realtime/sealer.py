@@ -63,14 +63,16 @@ class Sealer:
         """A document was unloaded."""
         self._tails.pop(document, None)
 
-    async def seal(self, document: UUID, through: Mapping[UUID, int] | None = None) -> bool:
+    async def seal(
+        self, document: UUID, through: Mapping[UUID, int] | None = None, *, urgent: bool = False
+    ) -> bool:
         """Seal a document's rows: of each person up to a row id, or all (None).
 
         Returns False if it can't be done now (the store fails, another process is at it, or it failed
-        just before: it is tried less and less often then).
+        just before: unless it is urgent, it is tried less and less often then).
         """
         loop = asyncio.get_running_loop()
-        if not self._failed.may_try(document, loop.time()):
+        if not urgent and not self._failed.may_try(document, loop.time()):
             return False
         async with self._turns:
             try:

@@ -82,9 +82,14 @@ class Ledger(MemoryStore):
 
     def committed(self, update: Update) -> bool:
         """Whether everything in an update was committed."""
-        return not any(self.inserted.missing(span) for span in update.inserts) and not any(
-            self.deleted.missing(span) for span in update.deletes
-        )
+        if any(self.inserted.missing(span) for span in update.inserts):
+            return False
+        if any(self.deleted.missing(span) for span in update.deletes):
+            # what is in a deleted thing is deleted with it, also if its deleter did not know of it
+            replica = Replica()
+            replica.apply(crdt.merge([row.update for row in self.all_rows.values()]))
+            self.deleted = IdSet(replica.deleted())
+        return not any(self.deleted.missing(span) for span in update.deletes)
 
 
 def _note(update: Update, inserted: IdSet, deleted: IdSet) -> None:
@@ -308,8 +313,8 @@ class World:
             client.disconnect()
         for hub in self.nodes:
             await hub.stop()
-        sealed = self.store.sealed[self.document]
         assert not self.store.rows[self.document], "stopping seals everything"
+        sealed = self.store.sealed[self.document]
         rows = [row for burst in sealed for row in burst.rows]
         assert sorted(rows) == sorted(self.store.all_rows), "each row is sealed, and once"
         replica, whole = await replay(None, [burst.update for burst in sealed])
