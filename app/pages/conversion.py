@@ -34,7 +34,7 @@ _COUNTED = re.compile(r"([a-z_]{1,40})\.([1-9]\d{0,5})")
 
 
 @dataclass(frozen=True)
-class Files:
+class Transfer:
     """What the page of a document says about files: their kinds, and how an import went."""
 
     kinds: list[tuple[str, Markup]]
@@ -43,13 +43,13 @@ class Files:
     megabytes: int
 
 
-def files(page: Page) -> Files:
+def transfer(page: Page) -> Transfer:
     """For the page that shows a document."""
     kinds = [(kind, page.locale.gettext(name)) for kind, name in NAMES.items()]
     told = [_told(page.locale, *each) for each in _COUNTED.findall(page.query("left") or "")]
     imported = page.query("done") == "imported"
     size = page.system.settings.conversion.upload // 1_000_000
-    return Files(kinds, imported, [each for each in told if each] if imported else [], size)
+    return Transfer(kinds, imported, [each for each in told if each] if imported else [], size)
 
 
 async def download(page: Page) -> Response:
@@ -109,7 +109,10 @@ def _told(locale: Locale, code: str, count: str) -> Markup | None:
             )
         case "picture_missing" | "picture_kind":
             return locale.ngettext(
-                "%(num)s picture could not be taken over.", "%(num)s pictures could not be taken over.", n, num=n
+                "%(num)s picture could not be taken over.",
+                "%(num)s pictures could not be taken over.",
+                n,
+                num=n,
             )
         case "picture_without_text":
             return locale.ngettext(

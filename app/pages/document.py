@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from app.pages.conversion import files
+from app.pages.conversion import transfer
 from app.pages.page import Page
 from app.people import Profile
 from app.web import prose
@@ -58,7 +58,7 @@ async def show(page: Page) -> Response:
         node=node,
         text=prose.html(crdt.json_of(state, access.format), access.format),
         may_edit="edit" in access.rights,
-        files=files(page),
+        transfer=transfer(page),
         config=_config(page, page.profile, access),
     )
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from app.conversion import pictures, schema
+
 DEPTH = 60
 _SAFE_LINKS = ("http://", "https://", "mailto:")
 _BLOCKS = {
@@ -51,6 +53,8 @@ def block(kind: str, attributes: Json, inside: Markup) -> Markup:
             return Markup("<br>")
         case "horizontalRule":
             return Markup("<hr>")
+        case "image":
+            return _picture(attributes)
         case "heading":
             # The page has the document's title as its first heading: the text's own stand below it.
             level = min(max(_whole(attributes.get("level"), 1), 1), 5) + 1
@@ -67,11 +71,22 @@ def block(kind: str, attributes: Json, inside: Markup) -> Markup:
     return Markup("<{0}>{1}</{0}>").format(found, inside) if found else inside
 
 
+def _picture(attributes: Json) -> Markup:
+    alternative, source = attributes.get("alt"), attributes.get("src")
+    alternative = alternative if isinstance(alternative, str) else ""
+    if not pictures.embedded(source) and not pictures.remote(source):
+        return Markup.escape(alternative)
+    return Markup('<img src="{}" alt="{}" loading="lazy">').format(source, alternative)
+
+
 def marked(shown: Markup, marks: Iterable[Json]) -> Markup:
     """Text with its marks around it."""
     for mark in marks:
         if mark["type"] == "link":
             shown = _link(str((mark.get("attrs") or {}).get("href") or ""), shown)
+        elif mark["type"] == "language":
+            if tag := schema.language((mark.get("attrs") or {}).get("lang")):
+                shown = Markup('<span lang="{}">{}</span>').format(tag, shown)
         elif mark["type"] in _MARKS:
             shown = Markup("<{0}>{1}</{0}>").format(_MARKS[mark["type"]], shown)
     return shown
