@@ -199,6 +199,25 @@ async def test_hostile_secrets_open_nothing(sign_in: SignIn) -> None:
         await sign_in.close_session(hostile)
 
 
+async def test_what_has_ended_is_named(sign_in: SignIn, ilze: UUID, pool: Pool) -> None:
+    cookie, session = await sign_in.open_session(ilze)
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    made = [
+        await sign_in.create_token(ilze, name="t", scopes=["live"], expires=expires)
+        for expires in (None, soon, soon)
+    ]
+    assert session.session is not None
+    given, unknown = [session.session, *(id for id, _ in made)], uuid4()
+    assert await sign_in.ended([*given, unknown]) == [unknown]
+    principal = await sign_in.bearer(made[1][1])
+    assert principal is not None
+    assert (principal.token, principal.expires) == (made[1][0], soon)
+    await sign_in.close_session(cookie)
+    await sign_in.revoke_token(ilze, made[0][0])
+    await pool.execute("UPDATE access_tokens SET expires_at = now() WHERE id = $1", made[1][0])
+    assert set(await sign_in.ended(given)) == set(given[:3])
+
+
 async def test_a_database_that_is_away_is_unavailable(sign_in: SignIn, pool: Pool, ilze: UUID) -> None:
     cookie, _ = await sign_in.open_session(ilze)
     _, secret = await sign_in.create_token(ilze, name="ci", scopes=["read"], expires=None)
@@ -232,6 +251,7 @@ def test_a_ticket_tells_who_asks_for_one_hour() -> None:
     sign_in = without_database(clock)
     token, expires = sign_in.ticket(ilze, document)
     assert expires == datetime(2026, 3, 4, 13, 0, 0, tzinfo=UTC)
+    assert sign_in.ticket_expires(token) == expires
     clock.now = expires - timedelta(microseconds=1)
     assert sign_in.read_ticket(token, document) == ilze
     clock.now = expires
