@@ -51,6 +51,7 @@ routes: list[BaseRoute] = [
     _post(_NODE + "/assets/{kind}", node.add_asset),
     _post(_NODE + "/{change}", node.change),
     _post(_PROCESS + "/assets/{asset:uuid}/{change}", node.change_asset),
+    Route("/documents/worker.js", document.worker, methods=["GET"]),
     _get("/documents/{document:uuid}", document.show),
     _get("/documents/{document:uuid}/download", conversion.download),
     _get("/documents/{document:uuid}/import", document.show),

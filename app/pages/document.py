@@ -4,24 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from starlette.responses import Response
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
 
 from app.pages.conversion import transfer
 from app.pages.page import Page
 from app.people import Profile
 from app.web import prose
+from app.web.bundle import DIST, URL, entry
 from app.web.locale import N_, Locale
 from domain.errors import NotFound
 from projections import documents, plan, processes
 from realtime import crdt
+
+EDITOR, WORKER = "src/editor/index.ts", "src/worker.ts"
 
 # What the editor says, by the names it knows them under (src/editor/config.ts). Braces are filled there.
 MESSAGES = {
     "connecting": N_("Connecting…"),
     "saving": N_("Saving…"),
     "saved": N_("Saved"),
-    "reconnecting": N_("Reconnecting — your changes are kept in this window"),
+    "device": N_("Saved on this device — not sent yet"),
+    "reconnecting": N_("Reconnecting — you can go on writing"),
+    "unsaved": N_("Not saved — keep this window open"),
     "reading": N_("Up to date"),
+    "outOfDate": N_("Reconnecting — this may not be the newest text"),
+    "returned": N_("While you were away, the text changed in {number} places."),
+    "returnedOne": N_("While you were away, the text changed in one place."),
     "refusedOther": N_("The connection was closed (code {code}). Copy what you need, then reload the page."),
     "you": N_("{name} (you)"),
     "joined": N_("{name} joined"),
@@ -42,7 +51,11 @@ REFUSED = {
 
 
 async def show(page: Page) -> Response:
-    """The document as it is committed; the editor replaces it once it is connected."""
+    """The document as it is committed; the editor replaces it once it is connected.
+
+    With `?offline`, the page without the text: browsers keep it to open it without a network.
+    """
+    kept = "offline" in page.request.query_params
     access = await page.system.authorization.document(page.person, page.id("document"))
     if not access.enabled:
         raise NotFound("this document is out of use")
@@ -50,17 +63,23 @@ async def show(page: Page) -> Response:
     node = await plan.node(page.system.pool, access.node)
     if process is None or node is None or page.profile is None:
         raise NotFound("no such document")
-    state = await page.system.hub.read(access.document)
+    state = b"" if kept else await page.system.hub.read(access.document)
     return page.render(
         "document.html",
         access=access,
         process=process,
         node=node,
-        text=prose.html(crdt.json_of(state, access.format), access.format),
+        text=prose.html(crdt.json_of(state, access.format), access.format) if state else "",
         may_edit="edit" in access.rights,
         transfer=transfer(page),
-        config=_config(page, page.profile, access),
+        config=_config(page, page.profile, access) | {"kept": kept},
     )
+
+
+async def worker(request: Request) -> Response:
+    """The service worker of document pages: its address alone is what it may act on."""
+    file = DIST / entry(WORKER).script.removeprefix(URL)
+    return FileResponse(file, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
 
 async def history(page: Page) -> Response:
@@ -76,8 +95,10 @@ def _config(page: Page, profile: Profile, access: Any) -> dict[str, Any]:
         "document": str(access.document),
         "format": access.format,
         "language": access.language,
+        "locale": page.locale.code,
         "mayEdit": "edit" in access.rights,
         "csrf": page.principal.csrf if page.principal else "",
+        "script": entry(EDITOR).script,
         "user": {"id": str(profile.person), "name": profile.name, "color": profile.colour},
         "messages": _messages(page.locale),
     }

@@ -30,11 +30,9 @@ async def show(page: Page) -> Response:
     """The ways to sign in here; who has signed in already goes on."""
     if page.profile is not None and page.status == 200:
         return RedirectResponse(safe_next(page.query("next")), 303, NO_STORE)
-    demo = page.system.settings.auth_mode == "demo"
     return page.render(
         "sign_in.html",
-        demo=demo,
-        groups=list(_groups()) if demo else [],
+        groups=list(_groups()),
         next=safe_next(page.query("next")),
     )
 

@@ -1,6 +1,7 @@
 // What every page gains from a script; each works without it.
 
 import "../styles/page.css";
+import { copies, copyName, receive, removeCopy } from "./copies.ts";
 
 const now = Intl.DateTimeFormat;
 
@@ -78,9 +79,45 @@ function copyButtons(): void {
   }
 }
 
+/** Copies of documents on this device belong to one person, and go when they sign out. */
+function guardCopies(): void {
+  const person = document.body.dataset["person"] ?? null;
+  receive(person).catch(() => {}); // where the browser keeps nothing there is nothing to guard
+  if (person === null) return;
+  const form = document.querySelector<HTMLFormElement>("form[action='/sign-out']");
+  form?.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+    const own = (await copies()).filter((copy) => copy.person === person);
+    const unsent = own.some((copy) => copy.unsent);
+    if (unsent && !confirm(form.dataset["unsent"])) return;
+    const waitFor: Promise<unknown>[] = [];
+    document.dispatchEvent(new CustomEvent("interlink:sign-out", { detail: { waitFor } }));
+    await Promise.allSettled(waitFor);
+    for (const copy of own) await removeCopy(copy.name);
+    await receive(null);
+    form.submit();
+  });
+}
+
+/** Who may no longer see a document keeps no copy of it, but is shown what was not sent. */
+async function dropLostCopy(): Promise<void> {
+  const template = document.getElementById("leftover");
+  const id = /^\/documents\/([0-9a-f-]{36})$/.exec(location.pathname)?.[1];
+  const person = document.body.dataset["person"];
+  if (template === null || id === undefined || person === undefined || document.getElementById("editor")) return;
+  const copy = (await copies()).find(({ name }) => name === copyName(person, id));
+  if (copy === undefined) return;
+  const head = document.querySelector("main .head") as HTMLElement;
+  if (copy.unsent) await (await import("./editor/leftover.ts")).showLeftover(copy.name, head);
+  else await removeCopy(copy.name);
+}
+
 localTimes();
 focusWhatMatters();
 sendOnce();
 guardTypedText();
 closeWithEscape();
 copyButtons();
+guardCopies();
+void dropLostCopy();

@@ -10,7 +10,7 @@ const { PendingEdits } = await import(pathToFileURL(`${web}/src/editor/pending.t
 
 function author() {
   const doc = new Y.Doc();
-  const pending = new PendingEdits(doc.clientID);
+  const pending = new PendingEdits();
   const sent = [];
   doc.on("update", (update, origin) => {
     if (origin === "server") return;
@@ -99,6 +99,47 @@ const checks = {
     assert.equal(pending.empty, false, "the deletion is not known to be stored");
     pending.confirmed(Y.encodeStateAsUpdate(server, Y.encodeStateVector(doc)));
     assert.equal(pending.empty, true);
+  },
+  "what was not confirmed when the browser was closed is counted again"() {
+    const first = author();
+    first.text.insert(0, "confirmed");
+    first.pending.confirmed(first.sent[0]);
+    first.text.insert(9, " and not");
+    first.text.delete(0, 3);
+    const kept = structuredClone(first.pending.unconfirmed);
+    const second = author();
+    Y.applyUpdate(second.doc, Y.encodeStateAsUpdate(first.doc), "server");
+    second.pending.restore(kept, second.doc);
+    assert.equal(second.pending.empty, false);
+    second.pending.confirmed(first.sent[1]);
+    assert.equal(second.pending.empty, false, "the deletion is left");
+    second.text.insert(0, "more ");
+    second.pending.confirmed(first.sent[2]);
+    assert.equal(second.pending.empty, false, "this session's own is left");
+    second.pending.confirmed(second.sent[0]);
+    assert.equal(second.pending.empty, true);
+  },
+  "what was noted but never stored on the device is not waited for"() {
+    const first = author();
+    first.text.insert(0, "stored");
+    const stored = Y.encodeStateAsUpdate(first.doc);
+    first.text.insert(6, " lost");
+    first.text.delete(0, 2);
+    const second = author();
+    Y.applyUpdate(second.doc, stored, "server");
+    second.pending.restore(first.pending.unconfirmed, second.doc);
+    assert.equal(second.pending.empty, false);
+    second.pending.known(Y.encodeStateVector(second.doc));
+    assert.equal(second.pending.empty, true);
+  },
+  "a restored edit that the server had all along is saved by its step 1"() {
+    const first = author();
+    first.text.insert(0, "echo was lost");
+    const second = author();
+    Y.applyUpdate(second.doc, first.sent[0], "server");
+    second.pending.restore(first.pending.unconfirmed, second.doc);
+    second.pending.known(Y.encodeStateVector(first.doc));
+    assert.equal(second.pending.empty, true);
   },
   "a server that lacks the edit says so"() {
     const { pending, text } = author();

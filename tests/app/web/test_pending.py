@@ -16,7 +16,7 @@ def test_saved_means_that_the_server_showed_it() -> None:
         [NODE, "--no-warnings", SCRIPT, DIST.parent], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1] == "10 checks"
+    assert done.stdout.splitlines()[-1] == "13 checks"
 
 
 def test_typescript_is_sound() -> None:

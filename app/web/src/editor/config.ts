@@ -10,8 +10,13 @@ export interface Messages {
   connecting: string;
   saving: string;
   saved: string;
+  device: string;
   reconnecting: string;
+  unsaved: string;
   reading: string;
+  outOfDate: string;
+  returned: string;
+  returnedOne: string;
   refused: Record<string, string>;
   refusedOther: string;
   you: string;
@@ -27,8 +32,11 @@ export interface Config {
   document: string;
   format: "richtext" | "text";
   language: string;
+  locale: string; // the reader's own language
   mayEdit: boolean;
   csrf: string;
+  script: string; // the address of this editor, which names its version
+  kept: boolean; // this page was kept on the device, and may be old
   user: User;
   messages: Messages;
 }

@@ -1,26 +1,31 @@
 // The live document editor: the one part of the pages that needs a script.
 
 import "../../styles/editor.css";
+import { copyName } from "../copies.ts";
 import { element, fill, readConfig } from "./config.ts";
-import { Connection, type Save } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import { showLeftover, unsentCopy } from "./leftover.ts";
+import { plainText } from "./plain.ts";
 import { keepLog, showPresence } from "./presence.ts";
+import { SaveIndicator } from "./saving.ts";
+import { keepShell } from "./shell.ts";
+
+const DISCARDABLE = [4400, 4409, 4413]; // the server would refuse the same edits again
 
 const config = readConfig();
-const status = element("save-state");
 const host = element("editor");
+const indicator = new SaveIndicator(config);
 let freeze: () => void = () => {};
-let shown: Save | "refused" | null = null;
+let isRefused = false;
 
 const connection = new Connection(config, {
-  save: show,
+  save: (state) => indicator.show(state),
   ready: () => void open(),
-  refused(code) {
-    shown = "refused";
-    freeze();
-    const message = config.messages.refused[String(code)] ?? fill(config.messages.refusedOther, { code: String(code) });
-    element("refused-text").textContent = message;
-    element("refused").hidden = false;
-    status.hidden = true;
+  refused: (code) => refuse(code),
+  returned(places) {
+    const message = places === 1 ? config.messages.returnedOne : config.messages.returned;
+    element("returned-text").textContent = fill(message, { number: places.toLocaleString(config.locale) });
+    element("returned").dataset["shown"] = "yes";
   },
 });
 
@@ -31,23 +36,52 @@ async function open(): Promise<void> {
       : (await import("./richtext.ts")).openRichText;
   host.hidden = false;
   freeze = start(host, connection, config);
-  if (shown === "refused") freeze();
+  if (isRefused) freeze();
   element("reading").remove();
   showPresence(connection.provider.awareness, config);
   keepLog(connection.doc, connection.provider.awareness, config);
+  if (connection.kept && !config.kept) keepShell(config).catch(() => {}); // next time, then
 }
 
-function show(state: Save): void {
-  if (state === shown || shown === "refused") return;
-  shown = state;
-  status.dataset["state"] = state;
-  const reading = state === "saved" && !config.mayEdit;
-  element("save-text").textContent = reading ? config.messages.reading : config.messages[state];
+function refuse(code: number): void {
+  isRefused = true;
+  freeze();
+  const message = config.messages.refused[String(code)] ?? fill(config.messages.refusedOther, { code: String(code) });
+  element("refused-text").textContent = message;
+  element("refused").hidden = false;
+  element("refused-copy").hidden = !navigator.clipboard;
+  element("refused-discard").hidden = !DISCARDABLE.includes(code);
+  indicator.hide();
 }
 
+element("refused-copy").addEventListener("click", () => {
+  void navigator.clipboard.writeText(plainText(connection.doc, config.format));
+});
+element("refused-discard").addEventListener("click", async () => {
+  await connection.removeCopy();
+  location.reload();
+});
+element("returned-close").addEventListener("click", () => delete element("returned").dataset["shown"]);
+
+// Signing out removes the copy, which must be closed for that.
+document.addEventListener("interlink:sign-out", (event) => {
+  const { waitFor } = (event as CustomEvent<{ waitFor: Promise<unknown>[] }>).detail;
+  waitFor.push(connection.release());
+});
 addEventListener("beforeunload", (event) => {
-  if (!connection.saved) event.preventDefault();
+  if (connection.losable) event.preventDefault();
 });
 
-show("connecting");
-void connection.open();
+async function begin(): Promise<void> {
+  indicator.show("connecting");
+  const { user, document } = config;
+  if (!config.mayEdit && (await unsentCopy(user.id, document)) === true) {
+    // Who may not edit any more must not send what was written before.
+    await showLeftover(copyName(user.id, document), element("refused"));
+    await connection.open({ keep: false });
+  } else {
+    await connection.open({ keep: true });
+  }
+}
+
+void begin();
