@@ -15,6 +15,7 @@ from app.conversion import schema
 from app.conversion.errors import NotConverted
 from app.conversion.inlines import CARRIED, CODE, RULE, read_inlines, tidy
 from app.conversion.limits import ConversionLimits
+from app.conversion.lists import rejoined
 from app.conversion.schema import Json, Marks
 from app.conversion.tables import read_table
 
@@ -38,6 +39,7 @@ class Reading:
     language: str
     pictures: Callable[[str], bytes | None] = _no_picture
     alternatives: Mapping[str, str] = field(default_factory=dict)
+    joins_quotations: bool = False
     left_out: Counter[str] = field(default_factory=Counter)
     notes: list[list[Json]] = field(default_factory=list)
     picture_bytes: int = 0
@@ -59,7 +61,7 @@ class Reading:
         if self._depth > self.limits.depth:
             raise NotConverted("too_complex", "the file is nested too deeply")
         made: list[Json] = []
-        for each in found:
+        for each in rejoined(found, quotations=self.joins_quotations):
             made += self._block(each["t"], each.get("c"), marks)
         self._depth -= 1
         self.count(len(made))
@@ -197,7 +199,7 @@ def _carried(inlines: Sequence[Json]) -> Json | None:
 def _code(content: Any) -> Json:
     (_, classes, _), value = content
     language = classes[0][:50] if classes else None
-    value = value.replace("\r\n", "\n").rstrip("\n")
+    value = schema.clean(value.replace("\r\n", "\n")).rstrip("\n")
     return schema.node("codeBlock", [schema.text(value)] if value else [], language=language)
 
 

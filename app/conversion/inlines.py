@@ -21,8 +21,6 @@ _QUOTES = {"SingleQuote": ("‘", "’"), "DoubleQuote": ("“", "”")}
 _TRANSPARENT = ("Superscript", "Subscript", "SmallCaps")
 _PIXELS = {"px": 1.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4, "pt": 96 / 72, "": 1.0}
 _SIZE = re.compile(r"(\d{1,6}(?:\.\d{1,20})?)(px|in|cm|mm|pt|)")
-# What neither XML nor PostgreSQL stores; and what separates lines, which a hard break does.
-_UNFIT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
 def read_inlines(reading: Reading, found: Sequence[Json], marks: Marks) -> list[Json]:
@@ -116,7 +114,7 @@ def _inline(reading: Reading, kind: str, content: Any, marks: Marks) -> list[Jso
 
 
 def _text(value: str, marks: Marks) -> list[Json]:
-    clean = _UNFIT.sub("", value).replace("\t", " ").replace("\n", " ")
+    clean = schema.clean(value).replace("\t", " ").replace("\n", " ")
     return [schema.text(clean, marks)] if clean else []
 
 

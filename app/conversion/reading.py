@@ -8,13 +8,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.conversion import odt, pandoc, schema
+from app.conversion import docx, odt, pandoc, schema
 from app.conversion.errors import NotConverted
 from app.conversion.formats import FORMATS
 from app.conversion.from_pandoc import Reading, meta_text
 from app.conversion.limits import ConversionLimits
 from app.conversion.packages import Package
 from app.conversion.schema import Json
+from app.conversion.to_pandoc import Writing
 
 _CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -56,6 +57,9 @@ def read(file: File, into: Into, limits: ConversionLimits) -> Found:
         if file.kind == "odt":
             carried = odt.carry(package)
             title, reading.alternatives = carried.title, carried.alternatives
+            reading.joins_quotations = True
+        else:
+            docx.carry(package)
         reading.pictures = package.picture
         data = package.packed()
     else:
@@ -81,8 +85,6 @@ def read_text(file: File, into: Into, limits: ConversionLimits) -> Found:
 
 def pandoc_tree(document: Json, limits: ConversionLimits) -> Json:
     """The editor's JSON as a tree for plain text."""
-    from app.conversion.to_pandoc import Writing
-
     return Writing("txt", limits).document(document)
 
 

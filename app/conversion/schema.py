@@ -17,6 +17,8 @@ HEADINGS = 6
 MAX_NUMBER = 10_000_000  # of an ordered list
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,4}")
 _SAFE = re.compile(r"(https?://|mailto:|tel:)[^\s\x00-\x1f\x7f]{1,2000}", re.IGNORECASE)
+# What neither XML nor PostgreSQL stores, and noncharacters (lists.py has its signs among them).
+_UNFIT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 _LINK = {"target": "_blank", "rel": "noopener noreferrer nofollow"}
 
 
@@ -46,6 +48,11 @@ def mark(name: str, attrs: Json) -> Json:
 def link(href: str) -> Json:
     """The attributes of a link, as the editor sets them."""
     return {"href": href, **_LINK}
+
+
+def clean(value: str) -> str:
+    """Text without what no text should hold; tabs and line feeds stay."""
+    return _UNFIT.sub("", value)
 
 
 def safe_link(address: object) -> str | None:

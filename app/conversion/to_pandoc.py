@@ -28,7 +28,6 @@ _WRAPPED = {"bold": "Strong", "italic": "Emph", "underline": "Underline", "strik
 _OFFICE = ("docx", "odt")
 _CODE_LANGUAGE = re.compile(r"[\w+#.-]{1,50}")
 _SPACES = re.compile(r"[ \t\n]+")
-_UNFIT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _INLINE = ("text", "hardBreak", "image")
 
 Run = tuple[Any, Marks]
@@ -97,7 +96,7 @@ class Writing:
             case "codeBlock":
                 language = str(attrs.get("language") or "")
                 classes = [language] if _CODE_LANGUAGE.fullmatch(language) else []
-                return [_made("CodeBlock", [["", classes, []], _UNFIT.sub("", schema.words(content))])]
+                return [_made("CodeBlock", [["", classes, []], schema.clean(schema.words(content))])]
             case "horizontalRule":
                 return [{"t": "HorizontalRule"}]
             case "table":
@@ -116,11 +115,11 @@ class Writing:
     def _table(self, rows: Sequence[Json]) -> list[Json]:
         def cell(node: Json, header: bool) -> list[Json]:
             content: Sequence[Json] = node.get("content", ())
-            inner = self.blocks(content, tight=len(content) == 1)
             if not header or self.target not in _OFFICE:
-                return inner
-            styled: list[Any] = ["", [], [["custom-style", HEADER_CELL]]]
-            return [_made("Div", [styled, inner or [_made("Plain", [])]])]
+                return self.blocks(content, tight=len(content) == 1)
+            name = HEADER_CELL.replace(" ", "_20_") if self.target == "odt" else HEADER_CELL
+            inner = self.blocks(content) or [_made("Para", [])]
+            return [_made("Div", [["", [], [["custom-style", name]]], inner])]
 
         found = [row for row in rows if row["type"] == "tableRow"]
         table = write_table(found, cell, self.limits.columns)
@@ -137,7 +136,7 @@ class Writing:
         runs: list[Run] = []
         for node in nodes:
             if node.get("type") == "text":
-                runs.append((_UNFIT.sub("", str(node.get("text", ""))), _marks(node)))
+                runs.append((schema.clean(str(node.get("text", ""))), _marks(node)))
             elif node.get("type") in _INLINE:
                 runs.append((node, {}))
             else:  # a block inside a line: its text
@@ -203,7 +202,7 @@ class Writing:
 
 
 def _typst_string(value: str) -> str:
-    clean = _SPACES.sub(" ", _UNFIT.sub("", value))
+    clean = _SPACES.sub(" ", schema.clean(value))
     return json.dumps(clean, ensure_ascii=False)
 
 
@@ -218,7 +217,7 @@ def _is_tight(blocks: Sequence[Json]) -> bool:
 
 def _words(value: str) -> Iterator[Json]:
     """Text as words and single spaces, as pandoc's own readers give it."""
-    for i, word in enumerate(_SPACES.split(_UNFIT.sub("", value))):
+    for i, word in enumerate(_SPACES.split(schema.clean(value))):
         if i:
             yield {"t": "Space"}
         if word:
