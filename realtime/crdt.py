@@ -281,11 +281,12 @@ def _nodes(parent: Any, depth: int) -> list[dict[str, Any]]:
 def _text_node(text: str, marks: dict[str, Any] | None) -> dict[str, Any]:
     node: dict[str, Any] = {"type": "text", "text": text}
     if marks:
-        node["marks"] = [_mark(name, value) for name, value in sorted(marks.items())]
+        node["marks"] = [mark(name, value) for name, value in sorted(marks.items())]
     return node
 
 
-def _mark(name: str, value: Any) -> dict[str, Any]:
+def mark(name: str, value: Any) -> dict[str, Any]:
+    """A format of a shared text as a ProseMirror mark."""
     value, name = _plain(value), _OVERLAPPING.sub("", name)
     return {"type": name, "attrs": value} if isinstance(value, dict) and value else {"type": name}
 
@@ -311,6 +312,7 @@ __all__ = [
     "diff_update",
     "insert",
     "json_of",
+    "mark",
     "merge",
     "text_of",
     "vector_of",

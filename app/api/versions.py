@@ -17,6 +17,7 @@ from app.moments import position_of
 from app.people import Profile
 from domain.errors import Invalid
 from projections import documents
+from realtime import crdt
 from realtime.attribution import Piece, Run
 from realtime.chronicle import in_log
 
@@ -207,10 +208,7 @@ def _pieces(content: Sequence[Piece], people: dict[int, UUID | None]) -> Iterabl
         if isinstance(piece, Run):
             told: dict[str, Any] = {"type": "text", "text": piece.text}
             if piece.marks:
-                told["marks"] = [
-                    {"type": name, "attrs": value} if isinstance(value, dict) and value else {"type": name}
-                    for name, value in piece.marks.items()
-                ]
+                told["marks"] = [crdt.mark(name, value) for name, value in sorted(piece.marks.items())]
         else:
             told = {"type": piece.type}
             if piece.attrs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from app.pages import conversion, dashboard, document, node, people, plan, process, profile, sign_in
+from app.pages import conversion, dashboard, document, history, node, people, plan, process, profile, sign_in
 from app.pages.errors import error_page
 from app.pages.page import Handler, Page, private, public
 from app.pages.static import bundle_files
@@ -56,7 +56,9 @@ routes: list[BaseRoute] = [
     _get("/documents/{document:uuid}/download", conversion.download),
     _get("/documents/{document:uuid}/import", document.show),
     _post("/documents/{document:uuid}/import", conversion.bringing(document.show)),
-    _get("/documents/{document:uuid}/history", document.history),
+    _get("/documents/{document:uuid}/history", history.show),
+    _post("/documents/{document:uuid}/history/versions", history.name),
+    _post("/documents/{document:uuid}/history/restore", history.restore),
     _get("/profile", profile.show),
     _post("/profile", profile.change),
     _post("/profile/language", profile.change_language),

@@ -14,7 +14,7 @@ from app.web import prose
 from app.web.bundle import DIST, URL, entry
 from app.web.locale import N_, Locale
 from domain.errors import NotFound
-from projections import documents, plan, processes
+from projections import plan, processes
 from realtime import crdt
 
 EDITOR, WORKER = "src/editor/index.ts", "src/worker.ts"
@@ -80,14 +80,6 @@ async def worker(request: Request) -> Response:
     """The service worker of document pages: its address alone is what it may act on."""
     file = DIST / entry(WORKER).script.removeprefix(URL)
     return FileResponse(file, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
-
-
-async def history(page: Page) -> Response:
-    """Who wrote when and how much, newest first."""
-    access = await page.system.authorization.document(page.person, page.id("document"))
-    found = await documents.history(page.system.pool, access.document, before=page.query("older"))
-    names = await page.system.people.names({row.author for row in found.items if row.author})
-    return page.render("history.html", access=access, bursts=found.items, older=found.next, names=names)
 
 
 def _config(page: Page, profile: Profile, access: Any) -> dict[str, Any]:

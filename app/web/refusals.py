@@ -43,6 +43,11 @@ MESSAGES = {
     "too_complex": N_("This file has more in it than can be taken over. Split it, and try again."),
     "too_slow": N_("This took too long. Split the file, and try again."),
     "failed": N_("This file could not be taken over. Save it as another kind of file, and try again."),
+    "nothing_to_restore": N_("The document says exactly that already."),
+    "moment_invalid": N_("Choose a moment from the list."),
+    "moment_future": N_("Choose a moment from the list."),
+    "document_disabled": N_("This document is out of use."),
+    "document_too_large": N_("The document is too large for that."),
     "version_conflict": N_("Somebody else changed this at the same moment. Try again."),
 }
 

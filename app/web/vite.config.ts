@@ -10,6 +10,6 @@ export default defineConfig({
     target: "es2022",
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rollupOptions: { input: { page: "src/page.ts", editor: "src/editor/index.ts", worker: "src/worker.ts" } },
+    rollupOptions: { input: { page: "src/page.ts", editor: "src/editor/index.ts", history: "src/history/index.ts", worker: "src/worker.ts" } },
   },
 });
