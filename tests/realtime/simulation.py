@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import UUID, uuid4
@@ -20,7 +20,7 @@ from realtime.crdt import Replica
 from realtime.hub import Hub
 from realtime.ids import IdSet
 from realtime.limits import Limits
-from realtime.ports import Burst, Entry, Moved, Row
+from realtime.ports import Burst, Ends, Entry, Moved, Row, Tail
 from realtime.replay import committed_replica, replay
 from realtime.update import Update, walk
 from tests.realtime.memory_store import MemoryStore
@@ -45,6 +45,7 @@ class Ledger(MemoryStore):
         self.inserted = IdSet()
         self.deleted = IdSet()
         self.all_rows: dict[int, Row] = {}
+        self.origins: dict[int, UUID] = {}
         self._locked = False
 
     async def append(self, origin: UUID, sequence: int, entries: Sequence[Entry]) -> Sequence[int | None]:
@@ -55,6 +56,7 @@ class Ledger(MemoryStore):
                 for row in rows:
                     if row.id not in self.all_rows:
                         self.all_rows[row.id] = row
+                        self.origins[row.id] = origin
                         _note(walk(row.update), self.inserted, self.deleted)
 
     @asynccontextmanager
@@ -79,6 +81,27 @@ class Ledger(MemoryStore):
             if not present.issuperset(burst.rows):
                 raise Moved
             await super().seal(document, [burst])
+
+    async def since(self, document: UUID, head: int, rows: Mapping[UUID, int], *, but: UUID) -> Tail:
+        await asyncio.sleep(0)
+        fresh = [
+            row
+            for row in self.rows[document]
+            if self.origins[row.id] != but and row.id > rows.get(self.origins[row.id], 0)
+        ]
+        await asyncio.sleep(0)  # the log is read after the journal
+        bursts = self.sealed[document][head:]
+        updates = [*((burst.person, burst.update) for burst in bursts)]
+        updates += [(row.person, row.update) for row in fresh]
+        return Tail(updates, head + len(bursts), {self.origins[row.id]: row.id for row in fresh})
+
+    async def ends(self, documents: Collection[UUID], after: int, *, but: UUID) -> Ends:
+        rows: dict[UUID, dict[UUID, int]] = {}
+        for document in documents:
+            others = [row.id for row in self.rows[document] if self.origins[row.id] != but]
+            rows[document] = {self.origins[row]: row for row in others}
+        await asyncio.sleep(0)
+        return Ends(after, {document: len(self.sealed[document]) for document in documents}, rows)
 
     def committed(self, update: Update) -> bool:
         """Whether everything in an update was committed."""
