@@ -123,7 +123,7 @@ def test_a_right_taken_ends_the_connection(server: ServerProcess, clients: list[
             assert (state["wants"], state["connected"]) == (False, False)
         else:
             state = client.wait(lambda state: len(state["codes"]) > 2, "it tries, and is refused again")
-            assert {code for code in state["codes"]} <= {4403, 4404}
+            assert set(state["codes"]) <= {4403, 4404}
             assert state["events"].count("sync true") == 1, "it never got in again"
     assert work.content() == "so far"
 

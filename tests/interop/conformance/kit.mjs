@@ -5,12 +5,13 @@ import { until } from './until.mjs'
 import { checks as bounds } from './checks/bounds.mjs'
 import { checks as durability } from './checks/durability.mjs'
 import { checks as hostile } from './checks/hostile.mjs'
+import { checks as kills } from './checks/kills.mjs'
 import { checks as presence } from './checks/presence.mjs'
 import { checks as rights } from './checks/rights.mjs'
 import { checks as sync } from './checks/sync.mjs'
 
-export const CHECKS = [...sync, ...durability, ...presence, ...rights, ...hostile, ...bounds]
-const PATIENCE = 100_000 // ms that one check may take
+export const CHECKS = [...sync, ...durability, ...presence, ...rights, ...hostile, ...bounds, ...kills]
+const PATIENCE = 300_000 // ms that one check may take
 
 /** [{id, result: 'pass' | 'fail' | 'n/a' | 'skipped', reason?, note?, seconds}] */
 export async function run (server, { only = null, long = false, report = () => {} } = {}) {
@@ -31,7 +32,7 @@ export async function run (server, { only = null, long = false, report = () => {
 
 async function verdict (check, server, long) {
   if (check.needs?.some(concept => !server.concepts.has(concept))) return { result: 'n/a' }
-  if (check.slow && !long && !server.concepts.has('heartbeat')) return { result: 'skipped' }
+  if (!long && check.long?.(server)) return { result: 'skipped' }
   const began = Date.now(), mine = []
   const outcome = { result: 'pass' }
   const kit = {
