@@ -187,6 +187,7 @@ class Client:
         self.person = person
         self.doc: pycrdt.Doc[Any] = pycrdt.Doc(client_id=number)
         self.peer: Peer | None = None
+        self.hub: Hub | None = None  # that it is connected to
         self._world = world
         self.doc.get("content", type=pycrdt.Text)
         self.doc.get("xml", type=pycrdt.XmlFragment)
@@ -194,7 +195,8 @@ class Client:
 
     def connect(self, node: int) -> None:
         self.disconnect()
-        peer = Peer(self._world.nodes[node], admission(self._world.document, self.person), doc=self.doc)
+        self.hub = self._world.nodes[node]
+        peer = Peer(self.hub, admission(self._world.document, self.person), doc=self.doc)
         arrived = peer.pipe.arrived
 
         def watched(frame: bytes) -> None:
@@ -278,15 +280,11 @@ class World:
         """A node dies, and another starts in its place; nobody says goodbye."""
         hub = self.nodes[number]
         for client in self.clients:
-            if client.peer is not None and client.peer in self._peers_of(hub):
+            if client.hub is hub:
                 client.disconnect()
         await _kill(hub)
         self.nodes[number] = self._hub(number)
         await self.nodes[number].start()
-
-    def _peers_of(self, hub: Hub) -> list[Peer]:
-        sockets = {connection.socket for connection in hub._connections}
-        return [c.peer for c in self.clients if c.peer is not None and c.peer.pipe in sockets]
 
     async def restart(self, number: int) -> None:
         """A node stops in good order, and starts again."""
