@@ -10,6 +10,7 @@ from uuid import UUID
 
 from realtime import protocol, relay
 from realtime.crdt import EngineError
+from realtime.doubts import Held
 from realtime.effects import Answer, CatchUp, Disconnect, Effect, Publish, Rebuild, Rights, Send
 from realtime.effects import Journal as ToJournal
 from realtime.journal import Journal
@@ -85,6 +86,11 @@ class Cell:
         effects, waiting = self.room.foreign(updates)
         self._perform(effects)
         return waiting
+
+    def cleared(self, held: Sequence[Held]) -> None:
+        """The store was read since these edits came."""
+        if not self.retired:
+            self._perform(self.room.cleared(held, self._loop.time()))
 
     def roll(self) -> None:
         """Tell the other nodes who is here, and ask them the same."""

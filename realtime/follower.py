@@ -116,15 +116,21 @@ class Follower:
     async def _catch_up(self, document: UUID, followed: _Followed) -> bool:
         """Read what is missing; returns whether all of it could be taken in."""
         cell = followed.cell
-        abroad = cell.room.abroad
-        told = abroad.told()
-        tail = await self._store.since(document, followed.head, abroad.here(), but=self._bus.node)
-        if not await self._feed(cell, tail):
-            return False
-        followed.head = max(followed.head, tail.head)
-        abroad.caught_up(told, tail.rows)
-        self._metrics.catch_ups += 1
-        return True
+        abroad, doubts = cell.room.abroad, cell.room.doubts
+        told, held = abroad.told(), doubts.take()
+        whole = False
+        try:
+            tail = await self._store.since(document, followed.head, abroad.here(), but=self._bus.node)
+            whole = await self._feed(cell, tail)
+        finally:
+            if not whole:
+                doubts.put_back(held)
+        if whole:
+            followed.head = max(followed.head, tail.head)
+            abroad.caught_up(told, tail.rows)
+            self._metrics.catch_ups += 1
+            cell.cleared(held)
+        return whole
 
     async def _feed(self, cell: Cell, tail: Tail) -> bool:
         waiting: list[Foreign] = []

@@ -18,6 +18,7 @@ from realtime.awareness import AwarenessStates
 from realtime.bursts import Bursts
 from realtime.content import Content
 from realtime.crdt import EngineError, Replica
+from realtime.doubts import Doubts, Held
 from realtime.effects import Answer, CatchUp, Disconnect, Effect, Journal, Publish, Rebuild, Rights, Send
 from realtime.gate import Gate, News, trimmed
 from realtime.limits import Limits
@@ -51,15 +52,27 @@ class _InFlight:
 
 
 class Room:
-    """The document with everybody in it. `replica` holds what is committed, and is the room's own now."""
+    """The document with everybody in it. `replica` holds what is committed, and is the room's own now.
+
+    `alone`: no other node takes edits.
+    """
 
     def __init__(
-        self, document: UUID, replica: Replica, authors: dict[int, UUID], *, limits: Limits, metrics: Metrics
+        self,
+        document: UUID,
+        replica: Replica,
+        authors: dict[int, UUID],
+        *,
+        limits: Limits,
+        metrics: Metrics,
+        alone: bool = True,
     ) -> None:
         self.document = document
         self.bursts = Bursts(limits)
         self.content = Content(replica)
         self.abroad = Abroad()
+        self.doubts = Doubts(limits)
+        self._alone = alone
         self._foreign: list[Foreign] = []  # waits for what is on its way here
         self._authors = authors
         self._limits = limits
@@ -113,6 +126,8 @@ class Room:
         """A connection said something, at `now` (monotonic seconds), `at` (UTC)."""
         member.heard = now
         if type(message) is Edit:
+            if not self._alone and self._doubtful(member, message):
+                return self._doubt(Held(member, message, at, now))
             return self._edit(member, message, now, at)
         if type(message) is Step1:
             return self._answer(member, message.state_vector, now)
@@ -135,6 +150,31 @@ class Room:
         effects = self._accept(member, edit.data, edit.update, at)
         if self._parking and not any(isinstance(effect, Disconnect) for effect in effects):
             effects += self._unpark()
+        return effects
+
+    def _doubtful(self, member: Member, edit: Edit) -> bool:
+        """Whether part of an edit may have come to its client from another node."""
+        clocks, authors = self._gate.clocks, self._authors
+        relayed = edit.step2 or not member.may_edit
+        for client, _, end in edit.update.inserts:
+            if end <= clocks.get(client, 0):
+                continue
+            author = authors.get(client)
+            if relayed or (author != member.person if author else client not in member.clients):
+                return True
+        return relayed and any(self._gate.deleted.missing(span) for span in edit.update.deletes)
+
+    def _doubt(self, held: Held) -> list[Effect]:
+        if self.doubts.put(held):
+            return [CatchUp()]
+        return [Disconnect(held.member, Close.SHUTTING_DOWN, "too much waits for the database")]
+
+    def cleared(self, held: Sequence[Held], now: float) -> list[Effect]:
+        """The store was read since these edits came: what is not known of them is new."""
+        effects: list[Effect] = []
+        for each in held:
+            if each.member in self._members:
+                effects += self._edit(each.member, each.edit, now, each.at)
         return effects
 
     def _accept(self, member: Member, data: bytes, update: Update, at: datetime) -> list[Effect]:
@@ -358,6 +398,8 @@ class Room:
             if silent := [member for member in due if now - member.heard >= limits.heartbeat]:
                 effects.append(Send(silent, protocol.QUERY))
         effects += _not_taken(self._parking.expire(now))
+        for held in self.doubts.expired(now):
+            effects.append(Disconnect(held.member, Close.SHUTTING_DOWN, "edits can't be saved now"))
         for member in self._parking.members():  # nobody else would bring what their edits lean on
             effects += self._ask(member, now)
         self._awareness.expire(now)

@@ -114,7 +114,14 @@ class Rooms:
             await self._journal.settled()
         started = asyncio.get_running_loop().time()
         stored, replica = await self._quarantine.restored(document)
-        room = Room(document, replica, dict(stored.clients), limits=self._limits, metrics=self._metrics)
+        room = Room(
+            document,
+            replica,
+            dict(stored.clients),
+            limits=self._limits,
+            metrics=self._metrics,
+            alone=self._bus is None,
+        )
         for row in stored.rows:  # left behind by a crash
             room.bursts.add(row.person, row.id, row.received_at, len(row.update), ())
             room.bursts.left(row.person)
