@@ -44,7 +44,7 @@ REFUSED = {
     "4400": N_("The editor and the server did not understand each other. Reload the page."),
     "4401": N_("You are no longer signed in. Copy what is not saved, then sign in again."),
     "4403": N_("You may not edit or see this document any more. What you see here stays readable."),
-    "4404": N_("This document was closed. What you see here stays readable."),
+    "4404": N_("This document was closed or is no longer shared with you. What you see here stays readable."),
     "4409": N_("The server refused a change that was not yours. Copy what you need, then reload the page."),
     "4413": N_("The document or your change is too large. Copy what you need, then reload the page."),
 }

@@ -19,7 +19,7 @@ from playwright.sync_api import (
 )
 
 from tests.browser import FLAGS, chromium_path
-from tests.e2e.test_pages import violations
+from tests.e2e.test_pages import go_to_end, violations
 from tests.relay import Relay, relay
 from tests.serving import ServerProcess, served
 
@@ -129,8 +129,8 @@ def state(page: Page, wanted: str, timeout: float = 20_000) -> None:
 
 def write(page: Page, text: str) -> None:
     """Below the last words."""
-    page.locator(f"{TEXT} > *").last.click()
-    page.keyboard.press("Control+End")
+    page.locator(TEXT).focus()
+    go_to_end(page)
     page.keyboard.press("Enter")
     page.keyboard.type(text)
 
@@ -147,6 +147,15 @@ def kept(page: Page) -> None:
             return false
         }"""
     )
+
+
+def until(page: Page, holds: Callable[[], bool]) -> None:
+    """Wait until something holds that the page cannot be asked."""
+    for _ in range(300):
+        if holds():
+            return
+        page.wait_for_timeout(100)
+    pytest.fail("it never came to be")
 
 
 def shoot(page: Page, name: str) -> None:
@@ -212,3 +221,164 @@ def said(page: Page) -> str:
             copy.querySelectorAll('.caret').forEach(caret => caret.remove()); return copy.innerText }"""
         )
     )
+
+
+def test_websockets_blocked_and_back(
+    server: ServerProcess, browser: Browser, desk: Callable[[str], Desk], line: Relay
+) -> None:
+    ilze = enter(browser.new_context(base_url=server.url), server.url, "Ilze Bērziņa")
+    path = open_document(ilze)
+    line.block_websockets()
+    janis = enter(desk(line.url).context, line.url, "Jānis Ozols")
+    janis.goto(path)
+    state(janis, "saved")
+    assert line.refused > 0
+    write(janis, "Bez ligzdas.")
+    expect(ilze.locator(TEXT)).to_contain_text("Bez ligzdas.")
+    state(janis, "saved")
+    write(ilze, "Ar ligzdu.")
+    expect(janis.locator(TEXT)).to_contain_text("Ar ligzdu.")
+    for page, other in ((ilze, "Jānis Ozols"), (janis, "Ilze Bērziņa")):
+        expect(page.locator("#presence")).to_contain_text(other)
+        expect(page.locator(".caret-label").first).to_have_text(other)
+    shoot(janis, "fallback")
+    assert violations(janis) == []
+
+    frames: list[object] = []
+    requests: list[str] = []
+    janis.on("websocket", lambda socket: socket.on("framereceived", frames.append))
+    janis.on("request", lambda request: requests.append(request.url))
+    line.allow_websockets()
+    janis.keyboard.type(" Vidū.")
+    until(janis, lambda: len(frames) > 0)
+    requests.clear()
+    janis.keyboard.type(" Atkal ar.")
+    state(janis, "saved")
+    expect(ilze.locator(TEXT)).to_contain_text("Vidū. Atkal ar.")
+    assert not any("/updates?" in url for url in requests)
+
+    line.block_websockets()  # in the middle of a session
+    janis.keyboard.type(" Un bez.")
+    state(janis, "saved")
+    expect(ilze.locator(TEXT)).to_contain_text("Atkal ar. Un bez.")
+    assert any("/updates?" in url for url in requests)
+    write(ilze, "Beigas.")
+    expect(janis.locator(TEXT)).to_contain_text("Beigas.")
+    assert said(ilze) == said(janis)
+    assert said(ilze).count("Vidū.") == said(ilze).count("Un bez.") == 1
+    ilze.context.close()
+
+
+def test_who_loses_the_right_while_writing_is_told_and_nothing_more_is_stored(
+    server: ServerProcess, browser: Browser, desk: Callable[[str], Desk], line: Relay
+) -> None:
+    marco = enter(desk(line.url).context, line.url, "Marco Ferri")
+    path = open_document(marco)
+    kept(marco)
+    write(marco, "Prima.")
+    state(marco, "saved")
+    lucia = enter(browser.new_context(base_url=server.url), server.url, "Lucia Conti")
+    people = lucia.locator(".card-link a").first.get_attribute("href") or ""
+    line.cut()
+    write(marco, "Senza rete.")
+    state(marco, "device")
+    lucia.goto(f"{people}/people")
+    lucia.locator(".members > li", has_text="Marco Ferri").get_by_role("button").click()
+    line.mend()
+    refused = marco.locator("#refused")
+    expect(refused).to_contain_text("non è più condiviso con te", timeout=30_000)
+    expect(marco.locator("#editor [contenteditable=false]")).to_contain_text("Senza rete.")
+    shoot(marco, "refused")
+    assert violations(marco) == []
+    marco.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    refused.locator("#refused-copy").click()
+    copied = marco.evaluate("navigator.clipboard.readText()")
+    assert "Senza rete." in copied
+    assert not holds(marco, path), "what one may not see does not stay on the device"
+    lucia.goto(path)
+    expect(lucia.locator(TEXT)).to_contain_text("Prima.")
+    expect(lucia.locator(TEXT)).not_to_contain_text("Senza rete.")
+    lucia.context.close()
+
+
+def holds(page: Page, path: str) -> bool:
+    """Whether the browser keeps anything of a document."""
+    id = path.rpartition("/")[2]
+    names = page.evaluate(
+        "async () => [...await caches.keys(), ...(await indexedDB.databases()).map(found => found.name)]"
+    )
+    return any(name.endswith(id) for name in names)
+
+
+def test_copies_belong_to_one_person_and_go_with_them(
+    server: ServerProcess, desk: Callable[[str], Desk], line: Relay
+) -> None:
+    shared = desk(line.url)
+    ilze = enter(shared.context, line.url, "Ilze Bērziņa")
+    path = open_document(ilze)
+    kept(ilze)
+    line.cut()
+    write(ilze, "Tikai Ilzei.")
+    state(ilze, "device")
+    line.mend()
+    state(ilze, "saved", 30_000)
+    line.cut()
+    write(ilze, "Nenosūtīts.")
+    state(ilze, "device")
+    asked: list[str] = []
+    ilze.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    ilze.locator("form[action='/sign-out'] button").click()
+    expect(ilze.locator(TEXT)).to_contain_text("Nenosūtīts.")
+    assert "nenosūtītas izmaiņas" in asked[0]
+    assert holds(ilze, path)
+    line.mend()
+    state(ilze, "saved", 30_000)
+    ilze.locator("form[action='/sign-out'] button").click()
+    expect(ilze.get_by_role("button", name="Marco Ferri")).to_be_visible()
+    assert not holds(ilze, path)
+
+    ilze.get_by_role("button", name="Jānis Ozols").click()
+    expect(ilze.locator("main h1")).to_be_visible()
+    janis = ilze
+    janis.goto(path)
+    state(janis, "saved")
+    kept(janis)
+    # The next person signs in without the first having signed out.
+    shared.context.clear_cookies()
+    janis.goto("/")
+    janis.get_by_role("button", name="Marco Ferri").click()
+    expect(janis.locator("main h1")).to_be_visible()
+    janis.wait_for_function("async () => (await caches.keys()).length <= 1")
+    line.cut()
+    with pytest.raises(Exception, match="ERR_"):
+        janis.goto(path)
+    line.mend()
+
+
+def test_what_cannot_be_sent_any_more_is_shown_before_it_goes(
+    server: ServerProcess, browser: Browser, desk: Callable[[str], Desk], line: Relay
+) -> None:
+    diego_desk = desk(line.url)
+    diego = enter(diego_desk.context, line.url, "Diego Lahoz")
+    path = open_document(diego)
+    kept(diego)
+    line.cut()
+    write(diego, "Diego sin red.")
+    state(diego, "device")
+    diego.close()
+    ana = enter(browser.new_context(base_url=server.url), server.url, "Ana García")
+    process = ana.locator(".card-link a").first.get_attribute("href")
+    ana.goto(f"{process}/people")
+    ana.locator(".members > li", has_text="Diego Lahoz").get_by_role("button").click()
+    line.mend()
+    diego = diego_desk.context.new_page()
+    diego.goto(path)
+    expect(diego.locator("h1")).to_have_text("Aquí no hay nada")
+    notice = diego.locator(".leftover")
+    expect(notice.locator("textarea")).to_have_value(re.compile("Diego sin red."))
+    shoot(diego, "leftover")
+    assert violations(diego) == []
+    notice.locator("[data-do=remove]").click()
+    expect(notice).to_have_count(0)
+    assert not holds(diego, path)
+    ana.context.close()
