@@ -117,6 +117,7 @@ class Place:
             elif type(body) is Edit:
                 self.receipts.edit(step2=body.step2)
             self.seat.receive(body, now, datetime.now(UTC))
+            self.receipts.handled()
 
     def _overlook(self, envelope: Envelope) -> None:
         self._out_of_step = True
@@ -167,25 +168,25 @@ class Place:
             self._connection.welcomed()
             if self.gone:
                 return True
-            if self.seat is not None:
+            if self.seat is None:
+                seat = await self._door.join(admission, self._enter)
+                if self.gone:
+                    seat.leave()
+                    return True
+                self.seat, self.over = seat, False
+                self._follow(admission.expires)
+                await self._catch_up()
+            else:
                 self._door.renew(self.seat, admission)
                 self.say(hocuspocus.authenticated(self.seat.member.may_edit))
                 self._follow(admission.expires)
-                return True
-            seat = await self._door.join(admission, self._enter)
-            if self.gone:
-                seat.leave()
-                return True
-            self.seat, self.over = seat, False
-            self._follow(admission.expires)
-            await self._catch_up()
         except Refused as refused:
             if refused.code >= _COME_BACK:
                 return False
-            if self.seat is not None:
-                self.close(refused.code, str(refused))
+            if self.seat is None:
+                self._deny(refused.code)
             else:
-                self._deny()
+                self.close(refused.code, str(refused))
         return True
 
     async def _patience(self, pause: float) -> None:
@@ -211,16 +212,14 @@ class Place:
         if self._out_of_step and not any(envelope.step == STEP1 for envelope in self._held):
             self._bring_in_step()
         self._out_of_step = False
-        while self._held and self._connection.closing is None:
-            if self.seat is None:
-                break
+        while self._held and self.seat is not None and self._connection.closing is None:
             envelope = self._held[0]
             if len(envelope.frame) > _LARGE:
                 body = await asyncio.to_thread(hocuspocus.read, envelope)
             else:
                 body = hocuspocus.read(envelope)
                 await asyncio.sleep(0)
-            if not self._held:
+            if not self._held or self._held[0] is not envelope:  # put out meanwhile
                 break
             self._let_go()
             if isinstance(body, Refusal):
@@ -244,10 +243,10 @@ class Place:
     def _expect_token(self) -> None:
         """No token was shown in time."""
         if self.pending:
-            self._deny()
+            self._deny(Close.SIGN_IN)
 
-    def _deny(self) -> None:
-        self._connection.count(Close.FORBIDDEN)
+    def _deny(self, code: Close) -> None:
+        self._connection.count(code)
         self._end()
         self.say(hocuspocus.denied("permission-denied"))
 
@@ -269,10 +268,11 @@ class Place:
 
     def close(self, code: int, reason: str) -> None:
         """End the stay, and say so; the client may show another token."""
-        if self.seat is not None:
+        if (seat := self.seat) is not None:
             self._connection.count(code)
             self._end()
             self.say(hocuspocus.closed(reason))
+            self._connection.loop.call_soon(seat.leave)  # the room may be in the middle of something
 
     def depart(self) -> None:
         """The client is done with this document; what it said before its token was checked counts."""
@@ -287,6 +287,8 @@ class Place:
     def leave(self) -> None:
         """Let go of everything."""
         self.gone = True
+        if self.seat is not None:
+            self.seat.leave()
         self._end()
         self._token = None
         self._newer.set()
@@ -299,10 +301,8 @@ class Place:
             timer.cancel()
         while self._held:
             self._overlook(self._let_go())
-        seat, self.seat = self.seat, None
-        if seat is not None and self._channel is not None:
-            self._out_of_step = True
+        if self.seat is not None and self._channel is not None:
+            self.seat, self._out_of_step = None, True
             self._channel.over = True
             self._connection.forget(self._channel)
             self.receipts.lost()
-            self._connection.loop.call_soon(seat.leave)  # the room may be in the middle of something

@@ -22,11 +22,16 @@ class _Awaited:
 
 @dataclass(slots=True)
 class Receipts:
-    """One client's view of one document; edits are answered in the order in which they came."""
+    """One client's view of one document.
+
+    Edits are answered in the order in which they came, but for those answered on the spot: between
+    `edit` and `handled`.
+    """
 
     _asked: int = 0  # step1 sent without one from the client
     _owed: int = 0  # counted by the client, and not to be answered any more
     _awaited: deque[_Awaited] = field(default_factory=deque)
+    _on_the_spot: bool = False
 
     def began(self) -> None:
         """The client sent a step1 and counts anew."""
@@ -52,6 +57,7 @@ class Receipts:
 
     def edit(self, *, step2: bool) -> None:
         """The client sent an edit; it will be answered."""
+        self._on_the_spot = True
         if step2 and self._asked:
             self._asked -= 1
             self._awaited.append(_Awaited(self._owed, counted=False))
@@ -59,9 +65,14 @@ class Receipts:
         else:
             self._awaited.append(_Awaited(1, counted=True))
 
+    def handled(self) -> None:
+        """If the edit was not answered by now, it will be in its turn."""
+        self._on_the_spot = False
+
     def answer(self, taken: bool) -> list[bool]:
-        """The sync status messages to send now that the oldest edit is durable, or was not taken."""
-        edit = self._awaited.popleft()
+        """The sync status messages to send now that an edit is durable, or was not taken."""
+        edit = self._awaited.pop() if self._on_the_spot else self._awaited.popleft()
+        self._on_the_spot = False
         if taken:
             return [True] * edit.worth
         self._owed += edit.worth

@@ -17,6 +17,7 @@ def test_one_status_for_each_edit() -> None:
     receipts.edit(step2=True)
     receipts.edit(step2=False)
     receipts.edit(step2=False)
+    receipts.handled()
     assert [receipts.answer(True), receipts.answer(True), receipts.answer(False)] == [[True], [True], [False]]
 
 
@@ -25,6 +26,7 @@ def test_a_step2_that_the_server_wanted_is_not_counted() -> None:
     receipts.edit(step2=False)
     receipts.ask()
     receipts.edit(step2=True)
+    receipts.handled()
     assert [receipts.answer(True), receipts.answer(True)] == [[True], []]
 
 
@@ -39,8 +41,19 @@ def test_what_was_not_taken_is_made_good() -> None:
     receipts.ask()
     receipts.edit(step2=True)
     receipts.edit(step2=False)
+    receipts.handled()
     assert receipts.answer(True) == [True] * 3
     assert receipts.answer(True) == [True]
+
+
+def test_a_refusal_on_the_spot_does_not_wait_for_its_turn() -> None:
+    receipts = Receipts()
+    receipts.ask()
+    receipts.edit(step2=True)
+    receipts.handled()
+    receipts.edit(step2=False)
+    assert receipts.answer(False) == [False]
+    assert receipts.answer(True) == [], "that was the first"
 
 
 def test_what_nobody_looked_at_is_made_good() -> None:
@@ -75,11 +88,18 @@ class Client:
     def write(self) -> None:
         self._write()
         self.receipts.edit(step2=False)
+        self.receipts.handled()
         self.on_their_way.append({self.wrote})
 
     def overlooked(self) -> None:
         self._write()
         self.receipts.missed_edit()
+
+    def refused_at_once(self) -> None:
+        self._write()
+        self.receipts.edit(step2=False)
+        self._told(self.receipts.answer(False))
+        self.receipts.handled()
 
     def asked(self) -> None:
         self.receipts.ask()
@@ -101,6 +121,7 @@ class Client:
 
     def _step2(self) -> None:
         self.receipts.edit(step2=True)
+        self.receipts.handled()
         self.on_their_way.append(set(range(1, self.wrote + 1)))
 
     def _told(self, statuses: list[bool]) -> None:
@@ -114,7 +135,10 @@ class Client:
 
 
 steps = st.lists(
-    st.sampled_from(["sync", "write", "write", "asked", "overlooked", "take", "take", "refuse"]), max_size=40
+    st.sampled_from(
+        ["sync", "write", "write", "asked", "overlooked", "take", "take", "refuse", "refused_at_once"]
+    ),
+    max_size=40,
 )
 
 
