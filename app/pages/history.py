@@ -149,9 +149,10 @@ def _nearest(stops: Sequence[Stop], at: int | None) -> Stop | None:
 
 
 def _before(stops: Sequence[Stop], at: int | None) -> int:
-    """The moment before a moment."""
-    earlier = [s.position for s in stops if s.position is not None and (at is None or s.position < at)]
-    return earlier[-1] if earlier else 0
+    """The moment before a moment; now begins with the last burst."""
+    positions = [stop.position for stop in stops if stop.position is not None]
+    until = at if at is not None else max(positions, default=0)
+    return max((position for position in positions if position < until), default=0)
 
 
 # --- what is shown
