@@ -65,19 +65,19 @@ def _blank_lists(numbering: Element) -> set[str]:
 
 def _sign(parent: Element, blank: set[str]) -> None:
     seen: set[_Level] = set()
-    continued = False
+    interrupted: set[_Level] = set()  # lists in which an item was continued, since their last item
     for child in parent:
         level = _level(child) if child.tag == f"{_W}p" else None
         if level is None:
-            seen, continued = set(), False
+            seen, interrupted = set(), set()
         elif level[0] in blank:
             if seen:
                 _begin(child, CONTINUED)
-                continued = True
+                interrupted = set(seen)
         else:
-            if continued and level in seen:
+            if level in interrupted:
                 _begin(child, RESUMED)
-                continued = False
+                interrupted = set()
             seen.add(level)
 
 

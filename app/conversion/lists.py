@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from app.conversion.schema import Json
@@ -18,7 +18,7 @@ def rejoined(blocks: Sequence[Json], *, quotations: bool) -> list[Json]:
     With `quotations`, neighbouring quotations are one: in OpenDocument each paragraph is read as one.
     """
     made: list[Json] = []
-    for block in blocks:
+    for block in _unwrapped(blocks):
         sign = _sign(block) if made and _is_list(block) and _is_list(made[-1]) else ""
         if sign == CONTINUED:
             *items, last = _items(made[-1])
@@ -32,6 +32,15 @@ def rejoined(blocks: Sequence[Json], *, quotations: bool) -> list[Json]:
         else:
             made.append(block)
     return made
+
+
+def _unwrapped(blocks: Sequence[Json]) -> Iterator[Json]:
+    """Without divisions that only name a paragraph style, one around each paragraph."""
+    for block in blocks:
+        if block["t"] == "Div" and [name for name, _ in block["c"][0][2]] == ["custom-style"]:
+            yield from _unwrapped(block["c"][1])
+        else:
+            yield block
 
 
 def _is_list(block: Json) -> bool:

@@ -72,7 +72,7 @@ def _failure(code: int) -> NotConverted:
 def tree(data: bytes, reader: str, limits: ConversionLimits) -> dict[str, Any]:
     """A file as pandoc's document tree; raises NotConverted."""
     try:
-        found: dict[str, Any] = json.loads(run(data, reader, "json", limits))
+        found: dict[str, Any] = json.loads(run(data, reader, "json", limits, "--preserve-tabs"))
     except RecursionError:
         raise NotConverted("too_complex", "the file is nested too deeply") from None
     return found

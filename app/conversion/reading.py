@@ -57,10 +57,10 @@ def read(file: File, into: Into, limits: ConversionLimits) -> Found:
         if file.kind == "odt":
             carried = odt.carry(package)
             title, reading.alternatives = carried.title, carried.alternatives
-            reading.joins_quotations = True
         else:
             docx.carry(package)
         reading.pictures = package.picture
+        reading.joins_quotations = True
         data = package.packed()
     else:
         data = decoded(file).encode()

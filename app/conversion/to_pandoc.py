@@ -109,7 +109,7 @@ class Writing:
 
     def _items(self, items: Sequence[Json]) -> list[list[Json]]:
         """A list is tight where each item is one paragraph, with lists below it at most."""
-        tight = all(_is_tight(item.get("content", ())) for item in items)
+        tight = all(_is_tight(item.get("content", ()), self.target) for item in items)
         return [self.blocks(item.get("content", ()), tight=tight) for item in items]
 
     def _table(self, rows: Sequence[Json]) -> list[Json]:
@@ -147,7 +147,7 @@ class Writing:
         if at == len(_ORDER):
             made: list[Json] = []
             for value, _ in runs:
-                made += _words(value) if isinstance(value, str) else self._inline(value)
+                made += self._text(value) if isinstance(value, str) else self._inline(value)
             return made
         made = []
         for value, group in groupby(runs, lambda run: run[1].get(_ORDER[at])):
@@ -160,6 +160,14 @@ class Writing:
             else:
                 made += self._marked(_ORDER[at], value, self._nested(inner, at + 1))
         return made
+
+    def _text(self, value: str) -> Iterator[Json]:
+        for word in _words(value):
+            if self.target == "md" and word["t"] == "Str" and "\\" in word["c"]:
+                # pandoc's writer (3.9) drops some signs after a backslash, unless the word ends between them
+                yield from (_made("Str", part) for part in re.split(r"(?<=\\)(?=.)", word["c"]))
+            else:
+                yield word
 
     def _marked(self, name: str, attrs: Json, inner: list[Json]) -> list[Json]:
         if name == "link":
@@ -210,9 +218,16 @@ def _made(kind: str, content: Any) -> Json:
     return {"t": kind, "c": content}
 
 
-def _is_tight(blocks: Sequence[Json]) -> bool:
+def _is_tight(blocks: Sequence[Json], target: str) -> bool:
     kinds = [block["type"] for block in blocks]
-    return kinds[:1] == ["paragraph"] and all(kind in ("bulletList", "orderedList") for kind in kinds[1:])
+    # in Markdown, numbers other than 1 don't begin a list right below a line
+    late = [b for b in blocks if b["type"] == "orderedList" and (b.get("attrs") or {}).get("start", 1) != 1]
+    below_line = ("bulletList", "orderedList")
+    return (
+        kinds[:1] == ["paragraph"]
+        and all(kind in below_line for kind in kinds[1:])
+        and not (late and target == "md")
+    )
 
 
 def _words(value: str) -> Iterator[Json]:

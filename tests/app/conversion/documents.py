@@ -124,7 +124,7 @@ def inlines(draw: st.DrawFn, *, marks: bool = True) -> list[Json]:
         if kind == "break":
             made += [node("hardBreak"), txt(draw(_LETTERS))]
         elif kind == "picture":
-            made += [txt(" "), picture(draw(_LETTERS)), txt(" " + draw(_LETTERS))]
+            made += [txt(" "), picture(draw(_LETTERS), width=40, height=30), txt(" " + draw(_LETTERS))]
         elif marks:
             made += [txt(" "), txt(draw(_LETTERS), draw(_MARKS)), txt(" " + draw(_LETTERS))]
     return made

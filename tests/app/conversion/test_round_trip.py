@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -62,7 +61,3 @@ def words(found: Any) -> list[str]:
     if found.get("type") == "text":
         return str(found["text"]).split()
     return words(found.get("content", []))
-
-
-def test_text_stays_json() -> None:
-    assert json.loads(json.dumps(EVERYTHING)) == EVERYTHING
