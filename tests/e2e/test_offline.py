@@ -246,7 +246,8 @@ def test_websockets_blocked_and_back(
 
     frames: list[object] = []
     requests: list[str] = []
-    janis.on("websocket", lambda socket: socket.on("framereceived", frames.append))
+    came = lambda frame: frames.append(frame)  # noqa: E731, PLW0108  Playwright takes no builtins
+    janis.on("websocket", lambda socket: socket.on("framereceived", came))
     janis.on("request", lambda request: requests.append(request.url))
     line.allow_websockets()
     janis.keyboard.type(" Vidū.")
@@ -382,3 +383,25 @@ def test_what_cannot_be_sent_any_more_is_shown_before_it_goes(
     expect(notice).to_have_count(0)
     assert not holds(diego, path)
     ana.context.close()
+
+
+def test_where_the_browser_keeps_nothing_closing_is_asked_about(
+    server: ServerProcess, desk: Callable[[str], Desk], line: Relay
+) -> None:
+    context = desk(line.url).context
+    context.add_init_script("indexedDB.open = () => { throw new Error('not here') }")
+    lucia = enter(context, line.url, "Lucia Conti")
+    open_document(lucia)
+    line.cut()
+    state(lucia, "reconnecting")
+    write(lucia, "Solo qui.")
+    state(lucia, "unsaved")
+    shoot(lucia, "unsaved")
+    assert violations(lucia) == []
+    asked: list[str] = []
+    lucia.once("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    lucia.close(run_before_unload=True)
+    until(lucia, lambda: asked == ["beforeunload"])
+    line.mend()
+    state(lucia, "saved", 30_000)
+    expect(lucia.locator(TEXT)).to_contain_text("Solo qui.")

@@ -46,6 +46,8 @@ async function open(): Promise<void> {
 function refuse(code: number): void {
   isRefused = true;
   freeze();
+  const toolbar = document.getElementById("toolbar");
+  if (toolbar !== null) toolbar.hidden = true;
   const message = config.messages.refused[String(code)] ?? fill(config.messages.refusedOther, { code: String(code) });
   element("refused-text").textContent = message;
   element("refused").hidden = false;
