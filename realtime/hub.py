@@ -191,7 +191,10 @@ class Hub:
             member.outlet.close(Close.SIGN_IN, "sign in again")
 
     async def close_document(self, document: UUID, code: int, reason: str) -> None:
-        """End all connections to a document."""
+        """End all connections to a document, those that are on the way in too."""
+        for key in self._people:
+            if key[0] == document:
+                self._changed[key] = (False, False)
         cell = self._rooms.get(document)
         if cell is not None:
             cell.disconnect(code, reason)

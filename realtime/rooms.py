@@ -122,9 +122,10 @@ class Rooms:
             metrics=self._metrics,
             alone=self._bus is None,
         )
-        for row in stored.rows:  # left behind by a crash
-            room.bursts.add(row.person, row.id, row.received_at, len(row.update), ())
-            room.bursts.left(row.person)
+        if self._bus is None:  # else another node may be at it, or they are sealed as orphans
+            for row in stored.rows:  # left behind by a crash
+                room.bursts.add(row.person, row.id, row.received_at, len(row.update), ())
+                room.bursts.left(row.person)
         cell = Cell(
             room,
             self._journal,
@@ -204,10 +205,11 @@ class Rooms:
             cell.sealing = False
 
     async def _seal_orphans(self) -> None:
-        """Seal what nobody has open: a crash left it."""
+        """Seal what a crash left, be the document open here or not: nobody else knows of these rows."""
         before = datetime.now(UTC) - timedelta(seconds=self._limits.orphan_after)
         for document in await self._store.unsealed(before):
-            if document not in self._cells:
+            cell = self._cells.get(document)
+            if cell is None or not cell.sealing:
                 await self._sealer.seal(document)
-                if document not in self._cells:
-                    self._sealer.forget(document)
+            if document not in self._cells:
+                self._sealer.forget(document)
