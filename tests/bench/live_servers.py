@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,7 +47,7 @@ class Target:
     settles: float = 0.0  # seconds after an edit until it is stored
 
 
-Start = Callable[..., "contextmanager[Target]"]
+Start = Callable[..., AbstractContextManager[Target]]
 
 
 def install() -> None:
