@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from realtime import crdt, protocol
+from realtime import crdt, protocol, wire
 from realtime.crdt import Replica
+from realtime.update import may_hold
 
 _NOTHING = b"\x00"  # the state vector of an empty document
 _TAIL = 64 * 1024  # bytes kept beside the cached state before it is made anew
@@ -61,6 +62,14 @@ class Content:
             return [protocol.step2(state)]
         self._tail = [crdt.merge(self._tail)]
         return [protocol.update(self._tail[0]), protocol.step2(state)]
+
+    def may_hold(self, client: int, clock: int) -> bool | None:
+        """Whether others may be in what stands under an id; None: nothing is there."""
+        clocks = self._replica.clocks()
+        if clock >= clocks.get(client, 0):
+            return None
+        rest = self._replica.diff(wire.state_vector(clocks | {client: clock}))
+        return may_hold(rest, client, clock)
 
     def apply(self, updates: Sequence[bytes]) -> bytes:
         """Take updates in; returns them as one."""

@@ -24,6 +24,7 @@ from realtime.gate import Gate, News, trimmed
 from realtime.limits import Limits
 from realtime.member import Member
 from realtime.metrics import Metrics
+from realtime.parents import Parents
 from realtime.parking import Parked, Parking
 from realtime.ports import Entry
 from realtime.protocol import Awareness, Close, Edit, Message, QueryAwareness, Step1
@@ -83,6 +84,7 @@ class Room:
         self._awareness = AwarenessStates(limits, authors)
         self._in_flight: deque[_InFlight] = deque()
         self._parking = Parking(limits, metrics)
+        self._parents = Parents(self.content)
         self._size = self.content.size()
 
     # --- joining and leaving
@@ -192,11 +194,16 @@ class Room:
         try:
             data, inserted = self._only_news(data, update, news)
             crdt.check(data)
+            waiting = [each.entry.update for each in self._in_flight] if update.parents else ()
+            fits = self._parents.fit(data, update, waiting)
         except (EngineError, Malformed):
+            fits = False
+        if not fits:
             return [Disconnect(member, Close.MALFORMED, "malformed update")]
         if self._too_large(len(data)):
             return [Disconnect(member, Close.TOO_LARGE, "the document is too large")]
         self._gate.admit(news)
+        self._parents.remember(update.types)
         claims = tuple(client for client in {span[0] for span in news.inserts} if client not in self._authors)
         for client in claims:
             self._authors[client] = member.person

@@ -8,7 +8,7 @@ crash on it. Source: yjs 13.6 `src/utils/encoding.js`, `src/structs/*.js`; yrs `
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from realtime.wire import (
     MAX_CLOCK,
@@ -34,6 +34,9 @@ class Unsupported(Malformed):
     """A valid update that uses what is not supported (a subdocument)."""
 
 
+Id = tuple[int, int]
+"""(client, clock)."""
+
 Link = tuple[int, int, int, int]
 """(client, clock) leans on (another client, clock)."""
 
@@ -45,7 +48,8 @@ class Update:
     `inserts`: runs of clocks added, per client in ascending order, without what the update skips.
     `deletes`: runs deleted. `links`: what its items lean on in other clients' runs (origins and
     parents; inside one client each item leans on earlier ones only). `inserted` counts visible
-    UTF-16 units and other items. `structs_end` is the offset where the delete set begins.
+    UTF-16 units and other items. `structs_end` is the offset where the delete set begins. `parents`
+    are the ids that items name as what they are in, `types` the ids of the things to be in.
     """
 
     inserts: list[Range]
@@ -53,6 +57,8 @@ class Update:
     links: list[Link]
     inserted: int
     structs_end: int
+    parents: list[Id] = field(default_factory=list)
+    types: set[Id] = field(default_factory=set)
 
     @property
     def clients(self) -> set[int]:
@@ -62,9 +68,7 @@ class Update:
 
 def walk(data: bytes) -> Update:
     """What an update does; raises Malformed (Unsupported if it holds a subdocument)."""
-    inserts: list[Range] = []
-    links: list[Link] = []
-    inserted = 0
+    update = Update([], [], [], 0, 0)
     clients, at = read_varuint(data, 0)
     seen: set[int] = set()
     for _ in range(clients):
@@ -74,20 +78,17 @@ def walk(data: bytes) -> Update:
         if client in seen or not structs:
             raise Malformed("client repeated or empty")
         seen.add(client)
-        at, count = _walk_client(data, at, client, clock, structs, inserts, links)
-        inserted += count
-    structs_end = at
-    deletes, at = read_delete_set(data, at)
+        at = _walk_client(data, at, client, clock, structs, update)
+    update.structs_end = at
+    update.deletes, at = read_delete_set(data, at)
     if at != len(data):
         raise Malformed("bytes left over")
-    return Update(inserts, deletes, links, inserted, structs_end)
+    return update
 
 
-def _walk_client(
-    data: bytes, at: int, client: int, clock: int, structs: int, inserts: list[Range], links: list[Link], /
-) -> tuple[int, int]:
-    """Step over the structs of one client; returns the offset after them and the visible units."""
-    start, inserted = clock, 0
+def _walk_client(data: bytes, at: int, client: int, clock: int, structs: int, update: Update, /) -> int:
+    """Step over the structs of one client; returns the offset after them."""
+    start, inserted, inserts = clock, 0, update.inserts
     for _ in range(structs):
         if at >= len(data):
             raise Malformed("cut short")
@@ -103,8 +104,10 @@ def _walk_client(
                     inserts.append((client, start, clock))
                 start = clock + size
         else:
-            at = _links(data, at, info, client, clock, links)
+            at = _links(data, at, info, client, clock, update)
             size, at = _content(data, at, kind)
+            if kind == _TYPE:
+                update.types.add((client, clock))
             if kind not in (_DELETED, _FORMAT):
                 inserted += size
         if not size or clock + size > MAX_CLOCK:
@@ -112,21 +115,24 @@ def _walk_client(
         clock += size
     if clock > start:
         inserts.append((client, start, clock))
-    return at, inserted
+    update.inserted += inserted
+    return at
 
 
-def _links(data: bytes, at: int, info: int, client: int, clock: int, links: list[Link]) -> int:
+def _links(data: bytes, at: int, info: int, client: int, clock: int, update: Update) -> int:
     """Step over what an item hangs on, noting it; returns the offset after."""
     for flag in (_ORIGIN, _RIGHT_ORIGIN):
         if info & flag:
-            at = _link(data, at, client, clock, links)
+            at = _link(data, at, client, clock, update.links)
     if info & (_ORIGIN | _RIGHT_ORIGIN):
         return at  # the parent is the neighbours'
     named, at = read_varuint(data, at)
     if named == 1:
         _, at = read_string(data, at)
     elif named == 0:
-        at = _link(data, at, client, clock, links)
+        other, after = read_varuint(data, at)
+        update.parents.append((other, read_varuint(data, after)[0]))
+        at = _link(data, at, client, clock, update.links)
     else:
         raise Malformed("unknown kind of parent")
     if info & _PARENT_SUB:
@@ -172,3 +178,28 @@ def _content(data: bytes, at: int, kind: int) -> tuple[int, int]:
     if kind == _SUBDOCUMENT:
         raise Unsupported("subdocuments are not supported")
     raise Malformed("unknown kind of content")
+
+
+def may_hold(data: bytes, client: int, clock: int) -> bool | None:
+    """Whether others may be in what an update has under an id: a shared type, or what was one and is deleted.
+
+    None: it has nothing there. Engines refuse an item that says it is in anything else.
+    """
+    clients, at = read_varuint(data, 0)
+    scratch = Update([], [], [], 0, 0)
+    for _ in range(clients):
+        structs, at = read_varuint(data, at)
+        owner, at = read_varuint(data, at)
+        reached, at = read_varuint(data, at)
+        for _ in range(structs):
+            info = data[at]
+            kind = info & 0x1F
+            if kind in (_GC, _SKIP):
+                size, at = read_varuint(data, at + 1)
+            else:
+                at = _links(data, at + 1, info, owner, reached, scratch)
+                size, at = _content(data, at, kind)
+            reached += size
+            if owner == client and reached - size <= clock < reached and kind != _SKIP:
+                return kind in (_TYPE, _GC, _DELETED)
+    return None

@@ -1,0 +1,1 @@
+"""Mutated frames, by the million (`make fuzz`), and a sample of them in the tests."""
