@@ -110,7 +110,6 @@ class Place:
             if type(body) is Step1:
                 self.receipts.began()
                 self.say(protocol.step1(self.seat.cell.state_vector()))
-                self.seat.member.asked = now
                 if self._connection.writer is not None:
                     self._channel.fall_behind(body.state_vector)  # it does not read: encode later
                     return

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -32,6 +33,12 @@ EDIT = "0164 00 02 0b 0101070004010174017800"  # client 7 inserts "x" into the T
 @pytest.fixture
 def store() -> MemoryStore:
     return MemoryStore()
+
+
+@pytest.fixture(autouse=True)
+def nothing_fails(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    yield
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 @pytest.fixture
@@ -320,19 +327,41 @@ async def test_a_token_must_come_in_time(store: MemoryStore, door: Door) -> None
 # --- who may not stay
 
 
-async def test_a_new_token_is_asked_for_before_the_old_expires(hub: Hub, door: Door) -> None:
+async def test_a_new_token_is_asked_for_before_the_old_expires(store: MemoryStore, door: Door) -> None:
+    hub = Hub(store, limits=Limits(renew_before=10), tick=0.02)
+    await hub.start()
     ilze = door.gives("tok")
-    door.expires("tok", datetime.now(UTC) + timedelta(seconds=0.5))
+    door.expires("tok", datetime.now(UTC) + timedelta(seconds=1.6))
     door.gives("new", person=ilze)
     line = await inside(hub, door)
-    await line.hears("0164 02 00")
+    await line.hears("0164 02 00")  # after half of its life, if that is short
     line.say(auth("d", "tok"))  # the same again is no help, and is not asked for again
     await line.hears(to("d", READ_WRITE))
+    await asyncio.sleep(0.6)
+    await line.quiet()
     line.say(auth("d", "new"))
     await line.hears(to("d", READ_WRITE))
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(0.4)
     line.say(EDIT)
     await line.hears(EDIT, SAVED)
+    await line.end()
+    await hub.stop()
+
+
+async def test_a_right_that_ends_while_an_edit_is_on_its_way(
+    hub: Hub, door: Door, store: MemoryStore
+) -> None:
+    ilze = door.gives("tok")
+    line = await inside(hub, door)
+    store.hold()
+    line.say(EDIT)
+    await line.quiet()
+    await hub.rights_changed(door.document, ilze, False, False)
+    await line.hears(to("d", hocuspocus.closed("you may not see this document any more")))
+    store.let_go()
+    await line.until(lambda: hub.metrics.journal_entries == 0)
+    await line.quiet()
+    assert await text_of(hub, door, "t") == "x"
     await line.end()
 
 

@@ -158,7 +158,7 @@ class Story:
 
 
 @pytest.mark.parametrize("part", range(4))
-async def test_whatever_happens_saved_is_true_and_comes(part: int) -> None:
+async def test_whatever_happens_saved_is_true_and_comes(part: int, caplog: pytest.LogCaptureFixture) -> None:
     for seed in range(part, RUNS, 4):
         store = MemoryStore()
         hub = Hub(store, limits=Limits(close_timeout=0.5, parked_for=0.2), tick=0.02)
@@ -171,3 +171,4 @@ async def test_whatever_happens_saved_is_true_and_comes(part: int) -> None:
         finally:
             await hub.stop()
         assert hub.metrics.sessions == 0
+        assert not caplog.records, f"seed {seed}"
