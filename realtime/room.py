@@ -194,8 +194,9 @@ class Room:
         try:
             data, inserted = self._only_news(data, update, news)
             crdt.check(data)
-            waiting = [each.entry.update for each in self._in_flight] if update.parents else ()
-            fits = self._parents.fit(data, update, waiting)
+            new = walk(data) if news.overlap else update
+            waiting = [each.entry.update for each in self._in_flight] if new.parents else ()
+            fits = self._parents.fit(data, new, waiting)
         except (EngineError, Malformed):
             fits = False
         if not fits:
@@ -203,7 +204,7 @@ class Room:
         if self._too_large(len(data)):
             return [Disconnect(member, Close.TOO_LARGE, "the document is too large")]
         self._gate.admit(news)
-        self._parents.remember(update.types)
+        self._parents.remember(new.types)
         claims = tuple(client for client in {span[0] for span in news.inserts} if client not in self._authors)
         for client in claims:
             self._authors[client] = member.person

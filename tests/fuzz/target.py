@@ -74,11 +74,12 @@ class Target:
                 self._rows += 1
                 self._perform(self._room.committed([self._rows]))
             elif isinstance(effect, Disconnect):
-                assert effect.member is self._member, "a neighbour was put out"
+                assert effect.member is not self._neighbour, "a neighbour was put out"
                 assert effect.code in ALLOWED, effect
-                self.outcomes[f"put out {int(effect.code)}"] += 1
-                self._perform(self._room.leave(self._member, self._now))
-                self._enter()
+                if effect.member is self._member:  # else it is gone already
+                    self.outcomes[f"put out {int(effect.code)}"] += 1
+                    self._perform(self._room.leave(self._member, self._now))
+                    self._enter()
             elif isinstance(effect, Send) and self._neighbour in effect.to:
                 frame = effect.frame
                 if frame[:2] == b"\x00\x02":
