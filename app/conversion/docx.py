@@ -73,11 +73,11 @@ def _sign(parent: Element, blank: set[str]) -> None:
         elif level[0] in blank:
             if seen:
                 _begin(child, CONTINUED)
-                interrupted = set(seen)
+                interrupted |= seen
         else:
             if level in interrupted:
                 _begin(child, RESUMED)
-                interrupted = set()
+                interrupted.discard(level)
             seen.add(level)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pycrdt
 import pytest
 
+from domain.errors import Conflict
 from realtime import crdt
 from realtime.crdt import EngineError, Replica
 
@@ -82,3 +83,106 @@ def test_what_is_deleted_is_known() -> None:
     replica.apply(doc.get_update())
     assert replica.deleted() == [(5, 1, 3)]
     assert replica.clocks() == {5: 6}
+
+
+def blocks(*nodes: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "doc", "content": list(nodes)}
+
+
+def said(text: str, **marks: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {"type": "text", "text": text}
+    if marks:
+        found["marks"] = [
+            {"type": name, "attrs": value} if value else {"type": name}
+            for name, value in sorted(marks.items())
+        ]
+    return found
+
+
+def line(*content: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "paragraph", "content": list(content)} if content else {"type": "paragraph"}
+
+
+def test_marks_and_attributes_are_composed_and_read_back() -> None:
+    content = blocks(
+        {"type": "heading", "attrs": {"level": 2}, "content": [said("ādā 😀", bold={}), said(" plain")]},
+        line(
+            said("a", bold={}, italic={}),
+            said("b", link={"href": "https://example.org", "target": "_blank"}),
+            {"type": "hardBreak"},
+            said("c"),
+        ),
+    )
+    assert crdt.json_of(crdt.compose(content), "richtext") == content
+    empty = blocks({"type": "image", "attrs": {"src": None, "alt": "x"}})
+    assert crdt.json_of(crdt.compose(empty), "richtext")["content"][0]["attrs"] == {"alt": "x"}
+
+
+def test_overlapping_marks_lose_the_editor_s_hash() -> None:
+    doc: pycrdt.Doc[Any] = pycrdt.Doc()
+    paragraph = doc.get("content", type=pycrdt.XmlFragment).children.append(pycrdt.XmlElement("paragraph"))
+    words = paragraph.children.append(pycrdt.XmlText("x"))
+    words.format(0, 1, {"comment--abcdEF12": {"id": 1}})
+    [node] = crdt.json_of(doc.get_update(), "richtext")["content"][0]["content"]
+    assert node["marks"] == [{"type": "comment", "attrs": {"id": 1}}]
+
+
+def applied(state: bytes, update: bytes) -> bytes:
+    replica = Replica()
+    replica.apply(state)
+    replica.apply(update)
+    return replica.state()
+
+
+def test_inserting_adds_replaces_and_fills_what_is_empty() -> None:
+    one, two = blocks(line(said("one"))), blocks(line(said("two")))
+    for state in (Replica().state(), crdt.compose(blocks(line()))):
+        update = crdt.insert(state, one, "richtext", client=7)
+        assert crdt.json_of(applied(state, update), "richtext") == one
+    state = crdt.compose(one)
+    added = crdt.insert(state, two, "richtext", client=7)
+    assert crdt.text_of(applied(state, added), "richtext") == "one\ntwo"
+    replaced = crdt.insert(state, two, "richtext", client=7, replace=True)
+    assert crdt.json_of(applied(state, replaced), "richtext") == two
+    assert crdt.insert(applied(state, added), two, "richtext", client=7, replace=True) == b"\x00\x00"
+
+
+def test_an_insertion_holds_nothing_but_itself() -> None:
+    state = crdt.compose(blocks(line(said("x" * 10_000))))
+    assert len(crdt.insert(state, blocks(line(said("two"))), "richtext", client=7)) < 100
+
+
+def test_inserting_plain_text() -> None:
+    doc: pycrdt.Doc[Any] = pycrdt.Doc()
+    doc["content"] = pycrdt.Text("one")
+    state = doc.get_update()
+    added = crdt.insert(state, {"text": "two"}, "text", client=7)
+    assert crdt.text_of(applied(state, added), "text") == "one\ntwo"
+    replaced = crdt.insert(state, {"text": "two"}, "text", client=7, replace=True)
+    assert crdt.text_of(applied(state, replaced), "text") == "two"
+
+
+def test_pictures_and_breaks_stand_inside_a_line() -> None:
+    picture = {"type": "image", "attrs": {"src": "x", "alt": "y"}}
+    content = blocks(
+        line(said("a"), picture, said("b"), {"type": "hardBreak"}, said("c")), line(), line(said("d"))
+    )
+    assert crdt.text_of(crdt.compose(content), "richtext") == "ab\nc\n\nd"
+
+
+def nested(depth: int) -> bytes:
+    doc: pycrdt.Doc[Any] = pycrdt.Doc()
+    with doc.transaction():
+        inner: Any = doc.get("content", type=pycrdt.XmlFragment)
+        for _ in range(depth):
+            inner = inner.children.append(pycrdt.XmlElement("blockquote"))
+        inner.children.append(pycrdt.XmlText("deep"))
+    return doc.get_update()
+
+
+def test_however_deep_a_document_is_its_text_is_read() -> None:
+    assert crdt.text_of(nested(20_000), "richtext") == "deep"
+    assert crdt.json_of(nested(crdt.MAX_DEPTH - 1), "richtext")["type"] == "doc"
+    with pytest.raises(Conflict) as refusal:
+        crdt.json_of(nested(20_000), "richtext")
+    assert refusal.value.code == "document_too_deep"
