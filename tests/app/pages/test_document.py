@@ -126,11 +126,3 @@ async def test_readers_get_no_toolbar(system: System, ilze: Reader, janis: Reade
     html = await janis.get(f"/documents/{work.document}")
     assert config(html)["mayEdit"] is False
     assert 'role="toolbar"' not in html
-
-
-async def test_history_names_who_wrote(system: System, ilze: Reader, work: Work) -> None:
-    assert "Nobody has written here yet." in await ilze.get(f"/documents/{work.document}/history")
-    await write(system, ilze, work)
-    html = await ilze.get(f"/documents/{work.document}/history")
-    assert "Ilze</span>" in html
-    assert re.search(r"<td>\+\d+</td><td>−0</td>", html)
