@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser import chromium
-from tests.interop.y_websocket_clients import VERSIONS, Client, InTab, in_node, in_tabs
+from tests.interop.y_websocket_clients import VERSIONS, Client, InNode, InTab, in_node, in_tabs
 from tests.nodejs import Node
 from tests.serving import ServerProcess, served
 from tests.workspace import Workspace, post, workspace
@@ -32,22 +32,28 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def tabs(node: Node, browser: Browser, server: ServerProcess) -> Iterator[list[InTab]]:
     with in_tabs(node, browser, server.url, 2) as opened:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def process(node: Node) -> Iterator[InNode]:
+    with in_node(node) as running:
+        yield running
+
+
 @pytest.fixture
-def clients(node: Node, tabs: list[InTab]) -> Iterator[list[Client]]:
+def clients(process: InNode, tabs: list[InTab]) -> Iterator[list[Client]]:
     """Each version in Node and in Chromium; not connected yet."""
-    with in_node(node) as process:
-        runtimes = (("node", process), ("chromium", tabs[0]))
-        yield [
-            Client(f"{version} in {where}", version, there)
-            for where, there in runtimes
-            for version in VERSIONS
-        ]
+    runtimes = (("node", process), ("chromium", tabs[0]))
+    made = [
+        Client(f"{version} in {where}", version, there) for where, there in runtimes for version in VERSIONS
+    ]
+    yield made
+    for client in made:
+        client.ask("destroy")
 
 
 def test_they_edit_together(server: ServerProcess, clients: list[Client]) -> None:
@@ -163,26 +169,27 @@ def test_they_see_who_is_there(server: ServerProcess, clients: list[Client]) -> 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_tabs_share_edits_behind_the_servers_back(
-    server: ServerProcess, node: Node, tabs: list[InTab], version: int
+    server: ServerProcess, process: InNode, tabs: list[InTab], version: int
 ) -> None:
     """One tab's socket never opens; what it writes reaches the other by BroadcastChannel, which does not
     send it on. What is then written after it leans on what the server never got: it must ask."""
     work = workspace(server, 2)
     dark, lit = (Client(name, version, tab) for name, tab in zip(("dark", "lit"), tabs, strict=True))
-    with in_node(node) as process:
-        observer = Client("observer", 3, process)
-        observer.open(work.live, work.document, work.tickets[1])
-        lit.open(work.live, work.document, work.tickets[0], tabs=True)
-        lit.wait(lambda state: state["synced"], "it is let in")
-        dark.open(work.live, work.document, work.tickets[0], tabs=True, deaf=True)
-        dark.type("unseen by the server ")
-        lit.wait(lambda state: state["text"] == "unseen by the server ", "the tab beside sees it")
-        assert observer.look()["text"] == "", "so far the server knows nothing"
-        lit.type("and what leans on it")
-        whole = "unseen by the server and what leans on it"
-        observer.wait(lambda state: state["text"] == whole, "the server asked for what was missing")
-        dark.wait(lambda state: state["text"] == whole, "the tab without a socket has it too")
-        assert work.content() == whole
+    observer = Client("observer", 3, process)
+    observer.open(work.live, work.document, work.tickets[1])
+    lit.open(work.live, work.document, work.tickets[0], tabs=True)
+    lit.wait(lambda state: state["synced"], "it is let in")
+    dark.open(work.live, work.document, work.tickets[0], tabs=True, deaf=True)
+    dark.type("unseen by the server ")
+    lit.wait(lambda state: state["text"] == "unseen by the server ", "the tab beside sees it")
+    assert observer.look()["text"] == "", "so far the server knows nothing"
+    lit.type("and what leans on it")
+    whole = "unseen by the server and what leans on it"
+    observer.wait(lambda state: state["text"] == whole, "the server asked for what was missing")
+    dark.wait(lambda state: state["text"] == whole, "the tab without a socket has it too")
+    assert work.content() == whole
+    for client in (dark, lit, observer):
+        client.ask("destroy")
 
 
 def _enter(work: Workspace, clients: list[Client]) -> None:
