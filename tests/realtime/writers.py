@@ -64,28 +64,25 @@ class Writers:
             with doc.transaction():
                 self._edit_children(doc.get("content", type=pycrdt.XmlFragment), 0)
 
-    def _edit_text(self, text: Any) -> None:
-        pick, size = self.random, len(str(text).encode())
-        at = self._boundary(str(text), pick.random())
-        if not size or pick.random() < 0.65:
-            text.insert(at, pick.choice(WORDS))
-        elif pick.random() < 0.7:
-            end = self._boundary(str(text), pick.random())
-            start, end = min(at, end), min(max(at, end), min(at, end) + 40)
-            end = max(self._boundaries(str(text), end), default=0)
-            if start < end:
-                del text[start:end]
+    def _edit_text(self, shared: Any) -> None:
+        pick = self.random
+        text = "".join(value for value, _ in shared.diff() if isinstance(value, str))
+        at, other = self._boundary(text, pick.random()), self._boundary(text, pick.random())
+        start, end = min(at, other), max(at, other)
+        chance = pick.random()
+        if start == end or chance < 0.6:
+            shared.insert(at, pick.choice(WORDS))
+        elif chance < 0.8:
+            most = min(end, start + 40)
+            del shared[start : max(size for size in self._boundaries(text) if size <= most)]
         else:
-            end = self._boundary(str(text), pick.random())
-            if at < end:
-                text.format(at, end, {pick.choice(MARKS): pick.choice([True, None, {"n": 1}])})
+            shared.format(start, end, {pick.choice(MARKS): pick.choice([True, None, {"n": 1}])})
 
     def _boundary(self, text: str, share: float) -> int:
         return len(text[: int(share * (len(text) + 1))].encode())
 
-    def _boundaries(self, text: str, most: int) -> list[int]:
-        sizes = (len(text[:i].encode()) for i in range(len(text) + 1))
-        return [size for size in sizes if size <= most]
+    def _boundaries(self, text: str) -> list[int]:
+        return [len(text[:i].encode()) for i in range(len(text) + 1)]
 
     def _edit_children(self, parent: Any, depth: int) -> None:
         pick = self.random
