@@ -93,13 +93,12 @@ class Exchanges:
         An edit is answered once it is committed. One that was refused because it could not be
         committed in time may be committed later: sending it again is harmless.
         """
-        messages = await self._read(admission, question)
         inbox = _Inbox()
-        seat = await self._hub.join(admission, lambda member, cell: inbox)
+        seat = await self._hub.join(admission, lambda member, cell: inbox)  # first: now it hears of rights
         seat.member.lingers = True
         try:
             visit = _Visit(seat, inbox, question)
-            visit.say(messages)
+            visit.say(await self._read(admission, question))
             try:
                 async with asyncio.timeout(self._limits.handshake):
                     await visit.committed()

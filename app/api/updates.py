@@ -119,9 +119,12 @@ async def _exchange(call: Call, document: UUID, query: Wanted, frames: Sequence[
     question = Question([*frames, *given], query.known, query.wait, not plain, query.client)
     assert call.principal is not None
     visitor = Visitor(call.person, may_write="write" in call.principal.scopes)
+
+    async def answered() -> Answer:
+        return await call.system.exchanges.run(await admission(call.system, visitor, document), question)
+
     try:
-        admitted = await admission(call.system, visitor, document)
-        answer = await _unless_gone(call.request, call.system.exchanges.run(admitted, question))
+        answer = await _unless_gone(call.request, answered())
     except (Refused, TurnedAway) as refusal:
         raise _problem(refusal.code, str(refusal)) from None
     except Incomplete:

@@ -3,7 +3,7 @@
 // A copy is a database and a cache of the same name, which names person and document: people who
 // share a browser never meet each other's. Copies go when their person signs out, when somebody
 // else signs in (unless they hold unsent edits), when the person may no longer see the document,
-// and after as long as a sign-in lasts.
+// and when they were not used for as long as a sign-in lasts.
 
 export interface Copy {
   name: string;
@@ -66,7 +66,7 @@ export async function receive(person: string | null): Promise<void> {
   for (const copy of await copies()) {
     const old = Date.now() - copy.used > KEPT_FOR;
     const foreign = person !== null && copy.person !== person;
-    if (old || (foreign && !copy.unsent)) await removeCopy(copy.name);
+    if (copy.unsent ? old && foreign : old || foreign) await removeCopy(copy.name);
     else if (!foreign && !copy.unsent) own.push(copy);
   }
   own.sort((a, b) => b.used - a.used);

@@ -8,6 +8,8 @@ import re
 from typing import Any
 from uuid import uuid4
 
+import httpx
+
 from app.system import System
 from app.web.bundle import DIST
 from app.web.locale import LANGUAGES
@@ -100,6 +102,37 @@ async def test_what_the_editor_is_told(ilze: Reader, work: Work, system: System)
     assert told["user"] == {"id": str(ilze.person), "name": "Ilze", "color": profile.colour}
     assert len(told["csrf"]) == 64
     assert 'role="toolbar"' in html
+
+
+async def test_the_page_that_browsers_keep_has_everything_but_the_text(
+    system: System, ilze: Reader, work: Work
+) -> None:
+    await write(system, ilze, work)
+    html = await ilze.get(f"/documents/{work.document}?offline")
+    assert "Costs" not in html.partition("</main>")[0].partition('id="reading"')[2]
+    assert "Reading the copy on this device…" in html
+    kept, shown = config(html), config(await ilze.get(f"/documents/{work.document}"))
+    assert kept.pop("kept") is True
+    assert shown.pop("kept") is False
+    assert kept == shown
+    assert kept["script"] in html
+
+
+async def test_the_worker_acts_on_documents_alone(visitor: httpx.AsyncClient) -> None:
+    answer = await visitor.get("/documents/worker.js")
+    assert answer.status_code == 200
+    assert "javascript" in answer.headers["content-type"]
+    assert answer.headers["cache-control"] == "no-cache"
+    assert "service-worker-allowed" not in answer.headers
+    assert "import" not in answer.text.split(), "a classic worker stands alone"
+
+
+async def test_every_page_tells_whose_copies_may_stay(
+    ilze: Reader, work: Work, visitor: httpx.AsyncClient
+) -> None:
+    assert f'<body data-person="{ilze.person}">' in await ilze.get("/")
+    assert "data-person" not in (await visitor.get("/sign-in")).text
+    assert 'id="leftover"' in await ilze.get(f"/documents/{uuid4()}", status=404)
 
 
 async def test_the_editor_speaks_the_reader_s_language(ilze: Reader, work: Work) -> None:

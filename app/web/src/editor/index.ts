@@ -25,7 +25,7 @@ const connection = new Connection(config, {
   returned(places) {
     const message = places === 1 ? config.messages.returnedOne : config.messages.returned;
     element("returned-text").textContent = fill(message, { number: places.toLocaleString(config.locale) });
-    element("returned").dataset["shown"] = "yes";
+    element("returned-close").hidden = false;
   },
 });
 
@@ -63,7 +63,10 @@ element("refused-discard").addEventListener("click", async () => {
   await connection.removeCopy();
   location.reload();
 });
-element("returned-close").addEventListener("click", () => delete element("returned").dataset["shown"]);
+element("returned-close").addEventListener("click", () => {
+  element("returned-text").textContent = "";
+  element("returned-close").hidden = true;
+});
 
 // Signing out removes the copy, which must be closed for that.
 document.addEventListener("interlink:sign-out", (event) => {
