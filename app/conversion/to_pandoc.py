@@ -2,7 +2,7 @@
 
 Whoever writes a document over the protocol chooses what stands in it: what the schema does not
 know is written as the text inside it, and no attribute goes on unchecked. Raw code of a format is
-never made from content, except the picture calls for typst, whose strings are escaped here.
+never made from content, except pictures and languages for typst, whose strings are checked here.
 """
 
 from __future__ import annotations
@@ -172,6 +172,9 @@ class Writing:
     def _marked(self, name: str, attrs: Json, inner: list[Json]) -> list[Json]:
         if name == "link":
             return [_made("Link", [NO_ATTRIBUTES, inner, [attrs["href"], ""]])]
+        if name == "language" and self.target == "pdf":  # pandoc's typst writer leaves it out
+            primary = attrs["lang"].partition("-")[0].lower()
+            return [_raw(f'#text(lang: "{primary}")['), *inner, _raw("]")]
         if name == "language":
             given = [["lang", attrs["lang"]]]
             if self.target == "docx":
@@ -206,7 +209,11 @@ class Writing:
         self.files[name] = data
         width = f", width: {sizes['width'] * 0.75}pt" if sizes["width"] else ""
         alt = f", alt: {_typst_string(alternative)}" if alternative else ""
-        return _made("RawInline", ["typst", f'#picture("{name}"{width}{alt})'])
+        return _raw(f'#picture("{name}"{width}{alt})')
+
+
+def _raw(source: str) -> Json:
+    return _made("RawInline", ["typst", source])
 
 
 def _typst_string(value: str) -> str:

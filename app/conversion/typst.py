@@ -1,7 +1,8 @@
 """PDF by typst, compiled in this process (the child) from source that pandoc wrote.
 
 The PDF is tagged: headings, lists, tables with their header rows, links, alternative texts,
-language and title (PDF/UA-1 where the document allows it). Fonts come with typst.
+language and title; it says PDF/UA-1 of itself where the document allows it, with no picture
+without a description and no level of headings left out. Fonts come with typst.
 """
 
 from __future__ import annotations
@@ -24,20 +25,24 @@ _PREAMBLE = """#set document(title: {title})
 #set enum(indent: 0.5em)
 #set list(indent: 0.5em)
 #show link: underline
-#show table.cell.where(y: 0): set text(weight: "regular")
 #show figure.where(kind: table): set block(breakable: true)
 #show quote.where(block: true): set block(stroke: (left: 2pt + luma(160)), inset: (left: 1em))
 #show raw.where(block: true): block.with(fill: luma(240), inset: 8pt, width: 100%)
 #let horizontalrule = line(length: 100%, stroke: 0.5pt + luma(120))
-#let picture(name, width: auto, alt: none) = box(layout(size => {{
-  let natural = measure(image(name)).width
-  let wanted = if width == auto {{ natural }} else {{ width }}
-  image(name, width: calc.min(wanted, size.width), alt: alt)
-}}))
-#title()
 """
-
-_STANDARDS: tuple[Literal["ua-1"] | None, ...] = ("ua-1", None)
+_PICTURE = """#let picture(name, width: auto, alt: none) = box(layout(size => {
+  let natural = measure(image(name)).width
+  let wanted = if width == auto { natural } else { width }
+  image(name, width: calc.min(wanted, size.width), alt: alt)
+}))
+"""
+_DESCRIPTION = "#let picture(name, width: auto, alt: none) = [#alt]\n"
+# PDF/UA asks for more than each document has; and a picture may be broken.
+_ATTEMPTS: tuple[tuple[Literal["ua-1"] | None, str], ...] = (
+    ("ua-1", _PICTURE),
+    (None, _PICTURE),
+    (None, _DESCRIPTION),
+)
 
 
 def compile(source: str, files: Mapping[str, bytes], title: str, language: str) -> bytes:
@@ -51,17 +56,13 @@ def compile(source: str, files: Mapping[str, bytes], title: str, language: str) 
         root = Path(folder)
         for name, data in files.items():
             (root / name).write_bytes(data)
-        (root / "main.typ").write_text(preamble + source)
-        return _compiled(root)
-
-
-def _compiled(root: Path) -> bytes:
-    compiler = typst.Compiler(root / "main.typ", root=root, ignore_system_fonts=True)
-    for standard in _STANDARDS:
-        try:
-            made = compiler.compile(format="pdf", pdf_standards=standard)
-        except (typst.TypstError, RuntimeError):
-            continue  # what PDF/UA asks for is missing, such as the alternative text of a picture
-        if isinstance(made, bytes):
-            return made
+        for standard, pictures in _ATTEMPTS:
+            (root / "main.typ").write_text(preamble + pictures + "#title()\n" + source)
+            compiler = typst.Compiler(root / "main.typ", root=root, ignore_system_fonts=True)
+            try:
+                made = compiler.compile(format="pdf", pdf_standards=standard)
+            except (typst.TypstError, RuntimeError):
+                continue
+            if isinstance(made, bytes):
+                return made
     raise NotConverted("failed", "the document could not be set as pages")
