@@ -1,4 +1,4 @@
-.PHONY: run test check bench conformance clean install
+.PHONY: run test check faults bench conformance clean install
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
@@ -16,11 +16,18 @@ check: .venv/installed  ## lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
+faults: .venv/installed  ## FAULT_RUNS times two nodes with something going wrong, counted
+	$(BIN)/python -m tests.faults
+
 bench: .venv/installed  ## figures, beside the peers'
 	$(BIN)/python -m tests.bench
 
 conformance: .venv/installed  ## the same checks against every server (LONG=1: also what takes minutes)
 	$(BIN)/python -m tests.interop.conformance $(if $(LONG),--long)
+
+fuzz: .venv/installed  ## a million mutated frames in process, 50,000 over sockets
+	$(BIN)/python -m tests.fuzz
+	HOSTILE_FRAMES=50000 $(BIN)/pytest tests/acceptance/test_hostile.py -q -s -k frames
 
 install: .venv/installed
 
