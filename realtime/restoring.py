@@ -21,6 +21,8 @@ def restoration(chronicle: Chronicle, moment: int, client: int) -> bytes:
     work.sequence(chronicle.root(CONTENT))
     if not work.written and not work.deleted:
         return EMPTY
+    if not work.written:  # so that the client id stands for this edit in any case
+        work.written.append(Item(client, 0, 1, DELETED, None, None, None, CONTENT))
     return encode(client, work.written, _joined_runs(work.deleted))
 
 

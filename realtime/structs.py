@@ -245,8 +245,7 @@ def _write_content(item: Item) -> bytes:
         return sized(content.encode("utf-8", "replace"))
     if isinstance(content, tuple):
         return varuint(len(content)) + b"".join(content)
-    assert content is not None, "what is deleted is not written"
-    return content
+    return varuint(item.size) if content is None else content
 
 
 def _write_id(id: Id) -> bytes:
