@@ -212,11 +212,9 @@ class _Visit:
                     raise Incomplete
 
     async def committed(self) -> None:
-        """Return once all edits are durable; raises Refused and Incomplete."""
+        """Return once all edits are durable; raises Refused."""
         answers = self._inbox.answers
         while True:
-            if False in answers and self._seat.member.may_edit:
-                raise Incomplete
             if False in answers:
                 raise Refused(Close.FORBIDDEN, "you may not edit this document")
             if len(answers) == self._edits:

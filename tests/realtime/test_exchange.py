@@ -223,6 +223,15 @@ async def test_who_does_not_know_the_version_gets_old_deletions_in_the_end(excha
     assert str(reader.text) == "c"
 
 
+async def test_who_lacks_text_waits_for_nothing(exchanges: Exchanges) -> None:
+    document = uuid4()
+    reader, writer = Caller(exchanges, document), Caller(exchanges, document)
+    writer.text += "there already"
+    await writer.call()
+    await asyncio.wait_for(reader.call(wait=30), 1)
+    assert str(reader.text) == "there already"
+
+
 async def test_waiting_in_vain_is_answered_with_nothing(exchanges: Exchanges) -> None:
     reader = Caller(exchanges, uuid4())
     first = await reader.call()
