@@ -107,3 +107,51 @@ async def test_the_history_of_a_document(pool: Pool, views: Views, story: Coprod
         await documents.history(pool, costs.id, before="x")
     with pytest.raises(Invalid):
         await documents.history(pool, costs.id, limit=10_000)
+
+
+async def test_versions_and_restorations_stand_between_the_bursts(
+    pool: Pool, views: Views, story: Coproduction
+) -> None:
+    process, _, task = await _task(story)
+    await story.put_asset(process, task, "Costs")
+    await story.put_asset(process, task, "Benefits")
+    document, other = story.documents[:2]
+    ilze, jana = story.people[:2]
+    first = (await story.burst(document, ilze, 0)).last
+    version, elsewhere = uuid4(), uuid4()
+    document.name_version(version=version, name="Agreed", reason="Why", through=first)
+    named = (await story.append(process, document, actor=jana)).last
+    other.name_version(version=elsewhere, name="Other", reason="", through=0)
+    await story.append(process, other, actor=jana)
+    second = (await story.burst(document, jana, 10)).last
+    document.note_restored(through=first, version=version)
+    restored = (await story.append(process, document, actor=ilze)).last
+    document.note_restored(through=second)
+    again = (await story.append(process, document, actor=ilze)).last
+    await views.wait_all(again)
+
+    [row] = (await documents.versions(pool, document.id)).items
+    assert (row.id, row.name, row.reason, row.author) == (version, "Agreed", "Why", jana)
+    assert (row.through, row.position) == (first, named)
+    found = (await documents.moments(pool, document.id)).items
+    assert [(m.kind, m.position, m.through, m.author, m.version, m.name) for m in found] == [
+        ("restored", again, second, ilze, None, ""),
+        ("restored", restored, first, ilze, version, "Agreed"),
+        ("edited", second, second, jana, None, ""),
+        ("named", named, first, jana, version, "Agreed"),
+        ("edited", first, first, ilze, None, ""),
+    ]
+    assert (found[2].added, found[2].removed, found[2].at) == (21, 3, NOON + timedelta(minutes=11))
+    paged = []
+    cursor: str | None = None
+    while True:
+        page = await documents.moments(pool, document.id, before=cursor, limit=2)
+        paged += page.items
+        if (cursor := page.next) is None:
+            break
+    assert paged == found
+    for read in (documents.moments, documents.versions):
+        with pytest.raises(Invalid):
+            await read(pool, document.id, before="x")
+        with pytest.raises(Invalid):
+            await read(pool, document.id, limit=0)
