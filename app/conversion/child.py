@@ -12,7 +12,7 @@ import sys
 import traceback
 from typing import Any
 
-from app.conversion import reading, writing
+from app.conversion import reading, schema, writing
 from app.conversion.errors import NotConverted
 from app.conversion.limits import MIB, ConversionLimits
 from app.conversion.reading import File, Into
@@ -65,6 +65,9 @@ def _read(request: dict[str, Any], given: list[bytes], limits: ConversionLimits)
     found = take(file, into, limits)
     if not (found.document.get("content") or found.document.get("text")):
         raise NotConverted("file_empty", "there is nothing in this file")
+    if request["format"] != "text" and found.document["content"][-1]["type"] != "paragraph":
+        # editors keep a paragraph to write in at the end: each open one would add its own
+        found.document["content"].append(schema.node("paragraph"))
     client, replace = request["client"], request["replace"]
     update = crdt.insert(state, found.document, request["format"], client=client, replace=replace)
     return {"left_out": dict(found.left_out)}, update
