@@ -40,9 +40,7 @@ class Multiplex(Connection):
 
     async def serve(self) -> None:
         """Read until the connection ends."""
-        self._deadline_to_enter = self.loop.call_later(
-            self.limits.handshake, self.close, Close.SIGN_IN, "no good token was shown in time"
-        )
+        self._deadline_to_enter = self.loop.call_later(self.limits.handshake, self._nobody_came)
         self._next_beat = self.loop.call_later(self.limits.heartbeat / 2, self._beat)
         try:
             await self.run()
@@ -186,6 +184,12 @@ class Multiplex(Connection):
             channel.place.close(code, reason)
 
     # --- time
+
+    def _nobody_came(self) -> None:
+        if self._checks:
+            self.close(Close.SHUTTING_DOWN, "tokens can't be checked now")
+        else:
+            self.close(Close.SIGN_IN, "no good token was shown in time")
 
     def _beat(self) -> None:
         """One heartbeat for all documents: rooms need not look after each."""

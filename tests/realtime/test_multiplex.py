@@ -332,6 +332,11 @@ async def test_a_token_must_come_in_time(store: MemoryStore, door: Door) -> None
         talks.say(auth("d", "wrong"))  # however much it says
         await asyncio.sleep(0.01)
     assert talks.pipe.closed == (4401, "no good token was shown in time")
+    door.away = True
+    line = Line(hub, door)
+    line.say(auth("d", "tok"))
+    assert await line.closed() == (4503, "tokens can't be checked now")
+    door.away = False
     line = await inside(hub, door)
     line.say(to("late", b"\x03"))
     await line.hears(to("late", DENIED))
