@@ -10,7 +10,6 @@ from uuid import UUID
 
 from realtime import protocol, relay
 from realtime.crdt import EngineError
-from realtime.doubts import Held
 from realtime.effects import Answer, CatchUp, Disconnect, Effect, Publish, Rebuild, Rights, Send
 from realtime.effects import Journal as ToJournal
 from realtime.journal import Journal
@@ -19,7 +18,7 @@ from realtime.member import Member
 from realtime.metrics import Metrics
 from realtime.ports import Admission, Bus
 from realtime.protocol import Close, Edit, Message
-from realtime.room import Foreign, Room
+from realtime.room import Room
 
 logger = logging.getLogger(__name__)
 
@@ -74,28 +73,10 @@ class Cell:
         if not self.retired:
             self._perform(self.room.committed(rows))
 
-    def remote(self, node: UUID, data: bytes) -> None:
-        """Another node published something."""
+    def perform(self, effects: Sequence[Effect]) -> None:
+        """Carry out what the room wants done because of other nodes."""
         if not self.retired:
-            self._perform(self.room.remote(node, data, self._loop.time()))
-
-    def foreign(self, updates: Sequence[Foreign]) -> list[Foreign]:
-        """Take in committed updates, read from the store; gives back what must wait for others."""
-        if self.retired:
-            return []
-        effects, waiting = self.room.foreign(updates)
-        self._perform(effects)
-        return waiting
-
-    def cleared(self, held: Sequence[Held]) -> None:
-        """The store was read since these edits came."""
-        if not self.retired:
-            self._perform(self.room.cleared(held, self._loop.time()))
-
-    def roll(self) -> None:
-        """Tell the other nodes who is here, and ask them the same."""
-        if not self.retired:
-            self._perform(self.room.roll(ask=True))
+            self._perform(effects)
 
     def tick(self, now: float) -> None:
         """Time passed."""

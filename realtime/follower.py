@@ -21,7 +21,7 @@ from realtime.limits import Limits
 from realtime.metrics import Metrics
 from realtime.ports import Bus, DocumentStore, Tail
 from realtime.replay import SLICE
-from realtime.room import Foreign
+from realtime.shared import Foreign, SharedRoom
 from realtime.update import walk
 
 logger = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ _LARGE = 64 * 1024  # bytes; walking more takes long enough to be noticed elsewh
 @dataclass(slots=True, eq=False)
 class _Followed:
     cell: Cell
+    room: SharedRoom
     head: int  # the log position up to which all bursts are here
     reading: bool = False
     again: bool = False
@@ -61,11 +62,13 @@ class Follower:
         """End all that is under way."""
         await self._background.stop()
 
-    def opened(self, cell: Cell, head: int) -> None:
+    def opened(self, cell: Cell, room: SharedRoom, head: int) -> None:
         """Follow a document, of which all bursts up to a log position are here."""
-        document = cell.room.document
-        self._followed[document] = _Followed(cell, head)
-        self._bus.subscribe(document, cell.remote, lambda: self._subscribed(document))
+        document = room.document
+        followed = self._followed[document] = _Followed(cell, room, head)
+        self._bus.subscribe(
+            document, lambda node, data: self._heard(followed, node, data), lambda: self._subscribed(document)
+        )
         self.behind(document)  # what was committed since it was read
 
     def closed(self, document: UUID) -> None:
@@ -87,7 +90,12 @@ class Follower:
     def _subscribed(self, document: UUID) -> None:
         self.behind(document)
         if (followed := self._followed.get(document)) is not None:
-            followed.cell.roll()
+            followed.cell.perform(followed.room.roll(ask=True))
+
+    @staticmethod
+    def _heard(followed: _Followed, node: UUID, data: bytes) -> None:
+        if not followed.cell.retired:
+            followed.cell.perform(followed.room.remote(node, data, asyncio.get_running_loop().time()))
 
     # --- one document
 
@@ -115,24 +123,23 @@ class Follower:
 
     async def _catch_up(self, document: UUID, followed: _Followed) -> bool:
         """Read what is missing; returns whether all of it could be taken in."""
-        cell = followed.cell
-        abroad, doubts = cell.room.abroad, cell.room.doubts
-        told, held = abroad.told(), doubts.take()
+        room = followed.room
+        told, held = room.abroad.told(), room.doubts.take()
         whole = False
         try:
-            tail = await self._store.since(document, followed.head, abroad.here(), but=self._bus.node)
-            whole = await self._feed(cell, tail)
+            tail = await self._store.since(document, followed.head, room.abroad.here(), but=self._bus.node)
+            whole = await self._feed(followed, tail)
         finally:
             if not whole:
-                doubts.put_back(held)
+                room.doubts.put_back(held)
         if whole:
             followed.head = max(followed.head, tail.head)
-            abroad.caught_up(told, tail.rows)
+            room.abroad.caught_up(told, tail.rows)
             self._metrics.catch_ups += 1
-            cell.cleared(held)
+            followed.cell.perform(room.cleared(held, asyncio.get_running_loop().time()))
         return whole
 
-    async def _feed(self, cell: Cell, tail: Tail) -> bool:
+    async def _feed(self, followed: _Followed, tail: Tail) -> bool:
         waiting: list[Foreign] = []
         batch: list[Foreign] = []
         size, breath = 0, time.monotonic() + SLICE
@@ -141,12 +148,12 @@ class Follower:
             batch.append(Foreign(person, data, update))
             size += len(data)
             if size >= _TOGETHER or time.monotonic() > breath:
-                waiting += cell.foreign(batch)
+                waiting += _taken(followed, batch)
                 batch, size = [], 0
                 await asyncio.sleep(0)
                 breath = time.monotonic() + SLICE
-        waiting += cell.foreign(batch)
-        return not waiting or not _taken_together(cell, waiting)
+        waiting += _taken(followed, batch)
+        return not waiting or not _taken_together(followed, waiting)
 
     # --- all documents
 
@@ -172,14 +179,23 @@ class Follower:
         for document, followed in list(self._followed.items()):
             behind = ends.bursts.get(document, 0) > followed.head
             rows = ends.rows.get(document)
-            if rows and followed.cell.room.abroad.lacks(rows):
+            if rows and followed.room.abroad.lacks(rows):
                 behind = True
             if behind:
                 self.behind(document)
         self._position = ends.position
 
 
-def _taken_together(cell: Cell, waiting: Sequence[Foreign]) -> list[Foreign]:
+def _taken(followed: _Followed, updates: Sequence[Foreign]) -> list[Foreign]:
+    """Take updates in; returns those that must wait for others."""
+    if followed.cell.retired:
+        return []
+    effects, waiting = followed.room.foreign(updates)
+    followed.cell.perform(effects)
+    return waiting
+
+
+def _taken_together(followed: _Followed, waiting: Sequence[Foreign]) -> list[Foreign]:
     """What of these can't be taken in even as one (bursts may lean on each other)."""
     data = crdt.merge([each.data for each in waiting])
-    return cell.foreign([Foreign(None, data, walk(data))])
+    return _taken(followed, [Foreign(None, data, walk(data))])

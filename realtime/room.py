@@ -13,13 +13,11 @@ from datetime import datetime
 from uuid import UUID
 
 from realtime import crdt, protocol, relay, wire
-from realtime.abroad import Abroad, touches
 from realtime.awareness import AwarenessStates
 from realtime.bursts import Bursts
 from realtime.content import Content
 from realtime.crdt import EngineError, Replica
-from realtime.doubts import Doubts, Held
-from realtime.effects import Answer, CatchUp, Disconnect, Effect, Journal, Publish, Rebuild, Rights, Send
+from realtime.effects import Answer, Disconnect, Effect, Journal, Publish, Rebuild, Rights, Send
 from realtime.gate import Gate, News, trimmed
 from realtime.limits import Limits
 from realtime.member import Member
@@ -28,20 +26,10 @@ from realtime.parents import Parents
 from realtime.parking import Parked, Parking
 from realtime.ports import Entry
 from realtime.protocol import Awareness, Close, Edit, Message, QueryAwareness, Step1
-from realtime.update import EMPTY, Update, walk
+from realtime.update import Update, walk
 from realtime.wire import Malformed, Range
 
 _ASK_AGAIN = 1.0  # seconds between two step1 to one client
-_PUBLISHED = 64 * 1024  # bytes; other nodes read a larger update from the store
-
-
-@dataclass(slots=True)
-class Foreign:
-    """A committed update from another node or the store; all it inserts is `person`'s, if known."""
-
-    person: UUID | None
-    data: bytes
-    update: Update
 
 
 @dataclass(slots=True)
@@ -53,10 +41,7 @@ class _InFlight:
 
 
 class Room:
-    """The document with everybody in it. `replica` holds what is committed, and is the room's own now.
-
-    `alone`: no other node takes edits.
-    """
+    """The document with everybody in it. `replica` holds what is committed, and is the room's own now."""
 
     def __init__(
         self,
@@ -66,15 +51,10 @@ class Room:
         *,
         limits: Limits,
         metrics: Metrics,
-        alone: bool = True,
     ) -> None:
         self.document = document
         self.bursts = Bursts(limits)
         self.content = Content(replica)
-        self.abroad = Abroad()
-        self.doubts = Doubts(limits)
-        self._alone = alone
-        self._foreign: list[Foreign] = []  # waits for what is on its way here
         self._authors = authors
         self._limits = limits
         self._metrics = metrics
@@ -128,8 +108,6 @@ class Room:
         """A connection said something, at `now` (monotonic seconds), `at` (UTC)."""
         member.heard = now
         if type(message) is Edit:
-            if not self._alone and self._doubtful(member, message):
-                return self._doubt(Held(member, message, at, now))
             return self._edit(member, message, now, at)
         if type(message) is Step1:
             return self._answer(member, message.state_vector, now)
@@ -152,31 +130,6 @@ class Room:
         effects = self._accept(member, edit.data, edit.update, at)
         if self._parking and not any(isinstance(effect, Disconnect) for effect in effects):
             effects += self._unpark()
-        return effects
-
-    def _doubtful(self, member: Member, edit: Edit) -> bool:
-        """Whether part of an edit may have come to its client from another node."""
-        clocks, authors = self._gate.clocks, self._authors
-        relayed = edit.step2 or not member.may_edit
-        for client, _, end in edit.update.inserts:
-            if end <= clocks.get(client, 0):
-                continue
-            author = authors.get(client)
-            if relayed or (author != member.person if author else client not in member.clients):
-                return True
-        return relayed and any(self._gate.deleted.missing(span) for span in edit.update.deletes)
-
-    def _doubt(self, held: Held) -> list[Effect]:
-        if self.doubts.put(held):
-            return [CatchUp()]
-        return [Disconnect(held.member, Close.SHUTTING_DOWN, "too much waits for the database")]
-
-    def cleared(self, held: Sequence[Held], now: float) -> list[Effect]:
-        """The store was read since these edits came: what is not known of them is new."""
-        effects: list[Effect] = []
-        for each in held:
-            if each.member in self._members:
-                effects += self._edit(each.member, each.edit, now, each.at)
         return effects
 
     def _accept(self, member: Member, data: bytes, update: Update, at: datetime) -> list[Effect]:
@@ -286,30 +239,25 @@ class Room:
 
     def committed(self, results: Sequence[int | None]) -> list[Effect]:
         """The oldest entries on their way are durable, under these row ids (None: refused)."""
-        updates: list[bytes] = []
         answers: list[Effect] = []
-        claims: list[tuple[int, UUID]] = []
-        after = self.abroad.last
+        entries: list[Entry] = []
         for row in results:
             done = self._in_flight.popleft()
             if row is None:
                 return [Rebuild("a client id was claimed by two people at once")]
             entry = done.entry
-            updates.append(entry.update)
+            entries.append(entry)
             answers += [Answer(member, taken=True) for member in done.waiting]
-            claims += [(client, entry.person) for client in entry.claims]
             self.bursts.add(entry.person, row, entry.received_at, len(entry.update), done.leans_on)
-            self.abroad.last = max(self.abroad.last, row)
-        update = self._apply(updates)
+        update = self._apply([entry.update for entry in entries])
         if isinstance(update, Rebuild):
             return [update]
-        published = update if len(update) <= _PUBLISHED else b""
-        news = relay.News(after, self.abroad.last, tuple(claims), published)
-        effects = [Send(self._everybody, protocol.update(update)), *answers, Publish(news)]
-        if self._foreign:
-            waited, self._foreign = self._foreign, []
-            effects += self._take_foreign(waited)
-        return effects
+        effects: list[Effect] = [Send(self._everybody, protocol.update(update)), *answers]
+        return effects + self._tell_others(entries, max(row or 0 for row in results), update)
+
+    def _tell_others(self, entries: Sequence[Entry], last: int, update: bytes) -> list[Effect]:
+        """What is to be done beside: these entries are durable as rows up to `last`, together `update`."""
+        return []
 
     def _apply(self, updates: list[bytes]) -> bytes | Rebuild:
         """Bring the replica forward; returns the update that does the same to everybody."""
@@ -317,76 +265,6 @@ class Room:
             return self.content.apply(updates)
         except EngineError:
             return Rebuild("the engine refused a committed update")
-
-    # --- other nodes
-
-    def remote(self, node: UUID, data: bytes, now: float) -> list[Effect]:
-        """Another node told of its commit, or of who is there."""
-        try:
-            message = relay.parse(data)
-            if isinstance(message, relay.News):
-                return self._news_from(node, message)
-            if isinstance(message, relay.Presence):
-                self._awareness.remote(message.body, now)
-                return self._flush(now)
-            return self.roll(ask=False)
-        except Malformed:
-            return []
-
-    def _news_from(self, node: UUID, news: relay.News) -> list[Effect]:
-        self._authors.update(news.claims)
-        behind = self.abroad.hear(node, news)
-        effects = self._take_foreign([Foreign(None, news.update, walk(news.update or EMPTY))])
-        return [*effects, CatchUp()] if behind else effects
-
-    def _take_foreign(self, updates: Sequence[Foreign]) -> list[Effect]:
-        effects, waiting = self.foreign(updates)
-        if waiting:
-            self._foreign += (each for each in waiting if self._on_its_way(each.update))
-            if len(self._foreign) > self._limits.parked_updates:
-                self._foreign.clear()
-            effects.append(CatchUp())
-        return effects
-
-    def foreign(self, updates: Sequence[Foreign]) -> tuple[list[Effect], list[Foreign]]:
-        """Take in what was committed elsewhere, each after what it leans on; gives back what must wait."""
-        fresh: list[bytes] = []
-        waiting: list[Foreign] = []
-        for each in updates:
-            if each.person is not None:
-                self._authors.update(dict.fromkeys(each.update.clients, each.person))
-            if not self._gate.complete(each.update) or self._on_its_way(each.update):
-                waiting.append(each)
-                continue
-            news = self._gate.news(each.update)
-            if news.nothing:
-                continue
-            try:
-                data, _ = self._only_news(each.data, each.update, news)
-            except (EngineError, Malformed):
-                return [Rebuild("the engine refused a committed update")], []
-            self._gate.admit(news)
-            self._size += len(data)
-            fresh.append(data)
-        if not fresh:
-            return [], waiting
-        self._metrics.foreign_updates += len(fresh)
-        update = self._apply(fresh)
-        if isinstance(update, Rebuild):
-            return [update], []
-        return [Send(self._everybody, protocol.update(update)), *self._unpark()], waiting
-
-    def _on_its_way(self, update: Update) -> bool:
-        if not self._in_flight:
-            return False
-        return touches(update, (span for each in self._in_flight for span in each.inserts))
-
-    def roll(self, *, ask: bool) -> list[Effect]:
-        """Tell the other nodes who is here, and ask them the same."""
-        effects: list[Effect] = [Publish(relay.RollCall())] if ask else []
-        if own := self._awareness.own():
-            effects.append(Publish(relay.Presence(own)))
-        return effects
 
     # --- time and rights
 
@@ -406,8 +284,6 @@ class Room:
             if silent := [member for member in due if now - member.heard >= limits.heartbeat]:
                 effects.append(Send(silent, protocol.QUERY))
         effects += _not_taken(self._parking.expire(now))
-        for held in self.doubts.expired(now):
-            effects.append(Disconnect(held.member, Close.SHUTTING_DOWN, "edits can't be saved now"))
         for member in self._parking.members():  # nobody else would bring what their edits lean on
             effects += self._ask(member, now)
         self._awareness.expire(now)

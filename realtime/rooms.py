@@ -20,6 +20,7 @@ from realtime.ports import Bus, DocumentStore
 from realtime.quarantine import Quarantine
 from realtime.room import Room
 from realtime.sealer import Sealer
+from realtime.shared import SharedRoom
 
 logger = logging.getLogger(__name__)
 
@@ -114,14 +115,8 @@ class Rooms:
             await self._journal.settled()
         started = asyncio.get_running_loop().time()
         stored, replica = await self._quarantine.restored(document)
-        room = Room(
-            document,
-            replica,
-            dict(stored.clients),
-            limits=self._limits,
-            metrics=self._metrics,
-            alone=self._bus is None,
-        )
+        kind = Room if self._bus is None else SharedRoom
+        room = kind(document, replica, dict(stored.clients), limits=self._limits, metrics=self._metrics)
         if self._bus is None:  # else another node may be at it, or they are sealed as orphans
             for row in stored.rows:  # left behind by a crash
                 room.bursts.add(row.person, row.id, row.received_at, len(row.update), ())
@@ -140,8 +135,8 @@ class Rooms:
         self._metrics.rooms = len(self._cells)
         self._metrics.loads += 1
         self._metrics.load_seconds += asyncio.get_running_loop().time() - started
-        if self._follower is not None:
-            self._follower.opened(cell, stored.head)
+        if self._follower is not None and isinstance(room, SharedRoom):
+            self._follower.opened(cell, room, stored.head)
         return cell
 
     async def _drop_retired(self, document: UUID, cell: Cell) -> None:
