@@ -14,6 +14,7 @@ from playwright.sync_api import (
     ConsoleMessage,
     Page,
     Playwright,
+    Route,
     expect,
     sync_playwright,
 )
@@ -22,6 +23,7 @@ from tests.browser import FLAGS, chromium_path
 from tests.e2e.test_pages import go_to_end, violations
 from tests.relay import Relay, relay
 from tests.serving import ServerProcess, served
+from tests.workspace import post
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -289,6 +291,9 @@ def test_who_loses_the_right_while_writing_is_told_and_nothing_more_is_stored(
     refused = marco.locator("#refused")
     expect(refused).to_contain_text("non è più condiviso con te", timeout=30_000)
     expect(marco.locator("#editor [contenteditable=false]")).to_contain_text("Senza rete.")
+    marco.locator("#editor [contenteditable=false]").click()
+    marco.keyboard.type("Dopo.")
+    expect(marco.locator("#editor [contenteditable=false]")).not_to_contain_text("Dopo.")
     shoot(marco, "refused")
     assert violations(marco) == []
     marco.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -405,3 +410,68 @@ def test_where_the_browser_keeps_nothing_closing_is_asked_about(
     line.mend()
     state(lucia, "saved", 30_000)
     expect(lucia.locator(TEXT)).to_contain_text("Solo qui.")
+
+
+def test_who_may_only_read_now_sends_nothing_written_before(
+    server: ServerProcess, desk: Callable[[str], Desk], line: Relay
+) -> None:
+    janis_desk = desk(line.url)
+    janis = enter(janis_desk.context, line.url, "Jānis Ozols")
+    path = open_document(janis)
+    kept(janis)
+    line.cut()
+    write(janis, "Jānis bez tīkla.")
+    state(janis, "device")
+    janis.close()
+    admin = server.client("ilze.berzina@example.org", "Ilze Bērziņa")
+    person = server.client("janis.ozols@example.org", "Jānis Ozols").get("/api/v1/me").json()["person"]
+    process = admin.get(f"/api/v1{path}").json()["process"]
+    for held in admin.get(f"/api/v1/processes/{process}/permissions").json()["items"]:
+        if held["grantee"] == person:
+            assert admin.delete(f"/api/v1/permissions/{held['id']}").is_success
+    post(
+        admin,
+        f"/api/v1/processes/{process}/permissions",
+        {"grantee": {"person": person}, "rights": ["view"]},
+    )
+    line.mend()
+    janis = janis_desk.context.new_page()
+    janis.goto(path)
+    expect(janis.locator(".leftover textarea")).to_have_value(re.compile("Jānis bez tīkla."))
+    state(janis, "saved")
+    expect(janis.locator("#editor [contenteditable=false]")).not_to_contain_text("bez tīkla")
+    expect(janis.locator("#refused")).to_be_hidden()
+    assert violations(janis) == []
+    janis.locator(".leftover [data-do=remove]").click()
+    janis.reload()
+    state(janis, "saved")
+    expect(janis.locator(".leftover")).to_have_count(0)
+
+
+def test_a_kept_editor_older_than_the_server_s_starts_again_before_it_sends(
+    server: ServerProcess, desk: Callable[[str], Desk], line: Relay
+) -> None:
+    lucia_desk = desk(line.url)
+    lucia = enter(lucia_desk.context, line.url, "Lucia Conti")
+    path = open_document(lucia)
+    kept(lucia)
+    line.cut()
+    lucia_desk.restart()
+    lucia = lucia_desk.context.new_page()
+    lucia.goto(path)
+    write(lucia, "Con il vecchio.")
+    state(lucia, "device")
+    sent: list[str] = []
+    lucia.on("websocket", lambda socket: sent.append(socket.url))
+
+    def newer(route: Route) -> None:
+        answer = route.fetch()
+        body = re.sub(r"/static/assets/editor-[^\"]+\.js", "/static/assets/editor-newer.js", answer.text())
+        assert not sent
+        route.fulfill(response=answer, body=body)
+
+    lucia_desk.context.route("**/documents/*?offline", newer, times=1)
+    with lucia.expect_navigation(timeout=30_000):
+        line.mend()
+    state(lucia, "saved", 30_000)
+    expect(lucia.locator(TEXT)).to_contain_text("Con il vecchio.")
