@@ -52,6 +52,7 @@ class Hub:
         self._connections: set[Connection] = set()
         self._nobody = asyncio.Event()  # set while there is no connection
         self._changed: dict[tuple[UUID, UUID], tuple[bool, bool]] = {}  # rights, since these came
+        self._ended: dict[tuple[UUID, UUID], Refused] = {}  # documents closed, since these came
         self._people: Counter[tuple[UUID, UUID]] = Counter()
         self._stopping = False
 
@@ -171,6 +172,7 @@ class Hub:
         """Let a person's connections to a document follow their rights."""
         if (document, person) in self._people:
             self._changed[document, person] = (may_view, may_edit)  # somebody may be on the way in
+            self._ended.pop((document, person), None)
         cell = self._rooms.get(document)
         if cell is None:
             return
@@ -194,7 +196,7 @@ class Hub:
         """End all connections to a document, those that are on the way in too."""
         for key in self._people:
             if key[0] == document:
-                self._changed[key] = (False, False)
+                self._ended[key] = Refused(Close(code), reason)
         cell = self._rooms.get(document)
         if cell is not None:
             cell.disconnect(code, reason)
@@ -217,6 +219,8 @@ class Hub:
             raise Refused(Close.SHUTTING_DOWN, "the document can't be opened now") from error
         if self._stopping:  # meanwhile
             raise Refused(Close.SHUTTING_DOWN, "shutting down")
+        if (ended := self._ended.get((document, admission.person))) is not None:
+            raise Refused(ended.code, str(ended))
         if not self._changed.get((document, admission.person), (True, True))[0]:
             raise Refused(Close.FORBIDDEN, "you may not see this document any more")
         if len(cell.room.members) >= self._limits.connections_per_document:
@@ -230,6 +234,7 @@ class Hub:
         if not self._people[key]:
             del self._people[key]
             self._changed.pop(key, None)
+            self._ended.pop(key, None)
 
     @staticmethod
     async def _until(work: Awaitable[Any], failure: str) -> None:

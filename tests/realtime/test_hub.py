@@ -315,3 +315,17 @@ async def test_a_connection_ends_with_what_let_it_in(hub: Hub) -> None:
     await asyncio.wait_for(peer.pipe.ended.wait(), 10)
     assert peer.pipe.closed == (Close.SIGN_IN, "sign in again")
     await peer.task
+
+
+async def test_a_document_closes_for_those_on_the_way_in_too(hub: Hub, store: MemoryStore) -> None:
+    document = uuid4()
+    one = Peer(hub, admission(document))
+    while not hub.open():  # noqa: ASYNC110  counted, the room not loaded yet
+        await asyncio.sleep(0)
+    assert not one.synced.is_set()
+    await hub.close_document(document, Close.NOT_FOUND, "the document is disabled")
+    await one.until(lambda: one.pipe.closed is not None)
+    assert one.pipe.closed is not None
+    assert one.pipe.closed[0] == 4404
+    again = Peer(hub, admission(document))
+    await again.synced.wait()
