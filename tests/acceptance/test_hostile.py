@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,13 +19,15 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from realtime import hocuspocus, protocol, wire
+from tests.fuzz.frames import h_seeds, mutated, y_seeds
 from tests.nodejs import Node
 from tests.serving import ServerProcess, served
 from tests.workspace import Workspace, workspace
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
 
-FRAMES = 3_000
+FRAMES = int(os.environ.get("HOSTILE_FRAMES", "3000"))  # of each protocol
 BODIES = 3_000
 HEADS = 2_000
 CODES = {4400, 4403, 4409, 4413, 4529, 1009}  # what a hostile frame may be answered with
@@ -64,7 +67,16 @@ def test_frames(server: ServerProcess, node: Node) -> None:
     assert codes.get(4400, 0) > 100
 
 
+def test_addressed_frames(server: ServerProcess, node: Node) -> None:
+    with unharmed(server, node) as work:
+        codes = asyncio.run(_throw_addressed(work.live, work.document, work.tickets[2]))
+    print(f"{FRAMES} addressed frames, closed with {codes}")
+    assert set(codes) <= CODES
+    assert codes.get(4400, 0) > 100
+
+
 async def _throw_frames(url: str) -> dict[int, int]:
+    seeds = y_seeds()
     thrown = 0
     codes: dict[int, int] = {}
 
@@ -75,9 +87,9 @@ async def _throw_frames(url: str) -> dict[int, int]:
                 try:
                     while thrown < FRAMES:
                         thrown += 1
-                        await socket.send(mutated(chance.choice(FRAME_SEEDS), chance))
+                        await socket.send(mutated(chance.choice(seeds), chance))
                         await socket.send(PROBE)
-                        while await socket.recv() != PROBE_ANSWER:
+                        while (await socket.recv())[:2] != PROBE_ANSWER:
                             pass
                 except ConnectionClosed:
                     code = socket.close_code or 0
@@ -87,40 +99,35 @@ async def _throw_frames(url: str) -> dict[int, int]:
     return codes
 
 
-PROBE, PROBE_ANSWER = b"\x03", b"\x01\x01\x00"  # "who is there?": nobody has announced themselves
+async def _throw_addressed(url: str, document: str, token: str) -> dict[int, int]:
+    """The same on connections that carry many documents: each shows a token first."""
+    seeds = h_seeds(document)
+    address = hocuspocus.address(document)
+    hello = address + bytes((protocol.AUTH, hocuspocus.TOKEN)) + wire.sized(token.encode())
+    thrown = 0
+    codes: dict[int, int] = {}
 
-FRAME_SEEDS = [
-    bytes.fromhex(frame)
-    for frame in (
-        "00000100",
-        "0001020000",
-        "0002120101aabbccdd0f00040107636f6e74656e7402686900",
-        "000211010201c0c1020004010763 6f6e74656e74 0178 00".replace(" ", ""),
-        "00010e0001aabbccdd0f0203000508020a",
-        "010d01aabbccdd0f01077b2261223a317d",
-        "03",
-        "02000568656c6c6f",
-    )
-]
+    async def throw(chance: random.Random) -> None:
+        nonlocal thrown
+        while thrown < FRAMES:
+            async with connect(url, compression=None) as socket:
+                try:
+                    await socket.send(hello)
+                    while thrown < FRAMES:
+                        thrown += 1
+                        await socket.send(mutated(chance.choice(seeds), chance))
+                        await socket.send(hocuspocus.PING_FRAME)
+                        while await socket.recv() != hocuspocus.PONG_FRAME:
+                            pass
+                except ConnectionClosed:
+                    code = socket.close_code or 0
+                    codes[code] = codes.get(code, 0) + 1
+
+    await asyncio.gather(*(throw(random.Random(f"addressed {seed}")) for seed in range(8)))
+    return codes
 
 
-def mutated(data: bytes, chance: random.Random) -> bytes:
-    """The bytes with one to four of: flipped, cut, doubled, inserted, replaced by an extreme."""
-    result = bytearray(data)
-    for _ in range(chance.randint(1, 4)):
-        at = chance.randrange(len(result) + 1)
-        match chance.randrange(5):
-            case 0 if at < len(result):
-                result[at] ^= 1 << chance.randrange(8)
-            case 1:
-                del result[at:]
-            case 2:
-                result[at:at] = result[: chance.randrange(1, 40)]
-            case 3:
-                result[at:at] = chance.randbytes(chance.randrange(1, 9))
-            case _:
-                result[at : at + 1] = chance.choice([b"\xff" * 9 + b"\x01", b"\x00", b"\x80", b"\x7f" * 20])
-    return bytes(result)
+PROBE, PROBE_ANSWER = b"\x00\x00\x01\x00", b"\x00\x01"  # step1; how each step2 begins
 
 
 def test_json(server: ServerProcess, node: Node) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import gc
 import os
 import subprocess
 import sys
@@ -82,8 +83,10 @@ def _throw(speaks: str, seed: int, batches: range, *, each: bool) -> None:
         target.finish()
         outcomes += target.outcomes
         if done == len(batches) // 10:
+            gc.collect()
             settled = process.memory_info().rss
     faulthandler.cancel_dump_traceback_later()
+    gc.collect()
     grown = process.memory_info().rss - settled
     rate = len(batches) * BATCH / (time.monotonic() - began)
     print(

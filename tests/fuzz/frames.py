@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import cache
 
 from realtime import hocuspocus, protocol, wire
 from tests.realtime.samples import updates
@@ -11,6 +12,7 @@ Y, H = "y-websocket", "hocuspocus"
 NAME = "d"
 
 
+@cache
 def y_seeds() -> list[bytes]:
     """What y-websocket clients send: every kind of message, every kind of content."""
     state_vector = wire.state_vector({1: 5, 2**31 - 2: 7})
@@ -29,6 +31,7 @@ def y_seeds() -> list[bytes]:
     ]
 
 
+@cache
 def h_seeds(name: str = NAME) -> list[bytes]:
     """What hocuspocus providers send: the same with an address, and messages of their own."""
     address = hocuspocus.address(name)
