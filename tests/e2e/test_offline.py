@@ -12,6 +12,7 @@ from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
+    Dialog,
     Page,
     Playwright,
     Route,
@@ -160,6 +161,18 @@ def until(page: Page, holds: Callable[[], bool]) -> None:
     pytest.fail("it never came to be")
 
 
+def answering_no(page: Page) -> list[Dialog]:
+    """What the page asks next; the answer is no."""
+    asked: list[Dialog] = []
+
+    def answer(dialog: Dialog) -> None:
+        asked.append(dialog)
+        dialog.dismiss()
+
+    page.once("dialog", answer)
+    return asked
+
+
 def shoot(page: Page, name: str) -> None:
     """Pictures for human eyes, wide and narrow, when somebody wants them."""
     if SHOTS:
@@ -248,7 +261,10 @@ def test_websockets_blocked_and_back(
 
     frames: list[object] = []
     requests: list[str] = []
-    came = lambda frame: frames.append(frame)  # noqa: E731, PLW0108  Playwright takes no builtins
+
+    def came(frame: object) -> None:
+        frames.append(frame)
+
     janis.on("websocket", lambda socket: socket.on("framereceived", came))
     janis.on("request", lambda request: requests.append(request.url))
     line.allow_websockets()
@@ -331,11 +347,10 @@ def test_copies_belong_to_one_person_and_go_with_them(
     line.cut()
     write(ilze, "Nenosūtīts.")
     state(ilze, "device")
-    asked: list[str] = []
-    ilze.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    asked = answering_no(ilze)
     ilze.locator("form[action='/sign-out'] button").click()
     expect(ilze.locator(TEXT)).to_contain_text("Nenosūtīts.")
-    assert "nenosūtītas izmaiņas" in asked[0]
+    assert "nenosūtītas izmaiņas" in asked[0].message
     assert holds(ilze, path)
     line.mend()
     state(ilze, "saved", 30_000)
@@ -403,10 +418,9 @@ def test_where_the_browser_keeps_nothing_closing_is_asked_about(
     state(lucia, "unsaved")
     shoot(lucia, "unsaved")
     assert violations(lucia) == []
-    asked: list[str] = []
-    lucia.once("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    asked = answering_no(lucia)
     lucia.close(run_before_unload=True)
-    until(lucia, lambda: asked == ["beforeunload"])
+    until(lucia, lambda: [dialog.type for dialog in asked] == ["beforeunload"])
     line.mend()
     state(lucia, "saved", 30_000)
     expect(lucia.locator(TEXT)).to_contain_text("Solo qui.")
