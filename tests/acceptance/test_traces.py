@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,7 @@ def test_a_trace_ends_in_its_own_end_text_everywhere(
     _wait_until_sealed(work, expected)
     server.stop()
     server.start()
+    _who_wrote_it_is_told_at_once(work, expected)
     updates = _bursts(work)
     state = _merged(updates)
     assert work.content() == expected, "the server after a restart"
@@ -57,6 +59,34 @@ def test_a_trace_ends_in_its_own_end_text_everywhere(
     assert _read_by_yjs(node, updates) == expected, "Yjs"
     if sys.version_info < (3, 13):
         assert _read_by_ypy(state) == expected, "y-py"
+
+
+def _who_wrote_it_is_told_at_once(work: Workspace, text: str) -> None:
+    """For any range in under 50 ms, once the history was read."""
+    whole = _authors(work, 0, len(text))
+    assert whole["length"] == len(text)
+    assert "".join(text[r["from"] : r["to"]] for r in whole["ranges"]) == text
+    people = {client.get("/api/v1/me").json()["person"] for client in work.authors}
+    assert {r["author"] for r in whole["ranges"]} == people
+    slowest = 0.0
+    for start in range(0, len(text), len(text) // 40):
+        times = []
+        for _ in range(5):  # the best of them: others may be busy on this machine
+            began = time.monotonic()
+            part = _authors(work, start, start + 2000)
+            times.append(time.monotonic() - began)
+            assert part["ranges"][0]["from"] == start
+        slowest = max(slowest, min(times))
+    print(f"who wrote this: {slowest * 1000:.1f} ms for the slowest of 40 ranges")
+    assert slowest < 0.05
+
+
+def _authors(work: Workspace, start: int, end: int) -> dict[str, Any]:
+    path = f"/api/v1/documents/{work.document}/authors"
+    answer = work.authors[0].get(f"{path}?from={start}&to={end}", timeout=60)
+    assert answer.status_code == 200, answer.text
+    told: dict[str, Any] = answer.json()
+    return told
 
 
 def _wait_until_sealed(work: Workspace, expected: str) -> None:
@@ -77,7 +107,12 @@ def _bursts(work: Workspace) -> list[bytes]:
     updates: list[bytes] = []
     after = 0
     while True:
-        query = {"stream": work.document, "type": "document.edited", "after": after, "limit": 500}
+        query: dict[str, str | int] = {
+            "stream": work.document,
+            "type": "document.edited",
+            "after": after,
+            "limit": 500,
+        }
         answer = work.authors[0].get(
             "/api/v1/events", params=query, headers={"Accept": "application/x-ndjson"}
         )

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime import crdt
-from realtime.attribution import Piece, Run, compare, readable
+from realtime.attribution import NOW, Piece, Run, compare, readable
 from realtime.chronicle import UNSEALED, Chronicle
+from realtime.structs import GC, STRING, Item, encode
 from tests.realtime.writers import Burst, Writers, state_of
 
 FORMATS = ["text", "richtext"]
@@ -118,6 +119,7 @@ def test_what_was_unsealed_is_stamped_anew_by_the_log(format: str, seed: int) ->
         chronicle.feed(people[burst.person], burst.person, burst.update)
     assert chronicle.moments == []
     assert text_at(chronicle, UNSEALED - 1, format) == ""
+    assert text_at(chronicle, NOW, format) == crdt.text_of(state_of(writers.log), format)
     for position, burst in enumerate(writers.log, 1):
         chronicle.feed(position, burst.person, burst.update)
     straight = told(writers.log)
@@ -154,3 +156,56 @@ def test_children_of_what_its_author_forgot_do_not_show() -> None:
     chronicle = told([Burst(UUID(int=1), update)])
     assert chronicle.whole
     assert text_at(chronicle, 1, "richtext") == "kept"
+
+
+def halves() -> tuple[bytes, bytes, bytes]:
+    """One person's first words, their next ones, and the removal of the first, each as an update."""
+    doc: pycrdt.Doc[pycrdt.Text] = pycrdt.Doc(client_id=5)
+    text = doc.get("content", type=pycrdt.Text)
+    made: list[bytes] = []
+    doc.observe(lambda event: made.append(event.update))
+    text.insert(0, "first")
+    text.insert(0, "second ")
+    del text[7:12]
+    return made[0], made[1], made[2]
+
+
+def test_the_log_is_whole_only_with_all_that_it_leans_on() -> None:
+    first, second, removal = halves()
+    other: pycrdt.Doc[pycrdt.Text] = pycrdt.Doc(client_id=6)
+    other.get("content", type=pycrdt.Text).insert(0, "apart")
+    apart = other.get_update()
+    other.apply_update(first)
+    seen = other.get_state()
+    text = other.get("content", type=pycrdt.Text)
+    text.insert(str(text).index("irst"), "|")
+    leaning = other.get_update(seen)
+
+    def moments(*updates: bytes) -> list[int]:
+        return told([Burst(UUID(int=1), update) for update in updates]).moments
+
+    assert moments(first, second, removal) == [1, 2, 3]
+    assert moments(second, first, removal) == [2, 3], "clocks of one person in order"
+    assert moments(removal, first, second) == [2, 3], "what is deleted must be there"
+    assert moments(second, apart, removal, first) == [4], "what is missing stays missing"
+    assert moments(apart, leaning, first) == [1, 3], "what others wrote must be there"
+
+
+def test_what_hangs_on_something_forgotten_is_forgotten() -> None:
+    """As Yjs does it: GC structs have no place, and what stands beside one has none either."""
+
+    def show(*items: Item) -> tuple[str, bool]:
+        chronicle = told([Burst(UUID(int=1), encode_all(*items))])
+        return text_at(chronicle, 1, "text"), chronicle.whole
+
+    def encode_all(*items: Item) -> bytes:
+        data = encode(5, [item for item in items if item.kind != GC], [])
+        assert data
+        gaps = b"".join(bytes((0, item.size)) for item in items if item.kind == GC)
+        return bytes((1, len(items), 5, 0)) + gaps + data[4:]
+
+    gone = Item(5, 0, 2, GC, None)
+    kept = Item(5, 2, 1, STRING, "k", None, None, "content")
+    assert show(gone, kept) == ("k", True)
+    assert show(gone, Item(5, 2, 1, STRING, "l", (5, 1))) == ("", True)
+    assert show(gone, kept, Item(5, 3, 1, STRING, "r", (5, 2), (5, 0))) == ("k", True)
