@@ -61,9 +61,8 @@ class Typing:
             "lost": result["lost"],
             "cpu µs/delivery": round(cpu / delivered * 1e6, 1),
             "with db": round((cpu + database.cpu) / delivered * 1e6, 1),
-            "memory MB": result["rss_mb"],
             "db cpu s": round(database.cpu, 2),
-            "db MB": round(database.memory),
+            **_memory(result["rss_mb"], database),
         }
 
 
@@ -96,8 +95,7 @@ class Joining:
             "hang": result["failed"],
             "cpu ms/join": round(result["cpu_s"] / joined * 1e3, 2),
             "with db": round((result["cpu_s"] + database.cpu) / joined * 1e3, 2),
-            "memory MB": result["rss_mb"],
-            "db MB": round(database.memory),
+            **_memory(result["rss_mb"], database),
             "document kB": round(expect / 1000),
         }
 
@@ -116,15 +114,15 @@ class Idle:
         result, database = _load(
             target, names, "--mode", "idle", "--clients", "10", "--secs", str(self.seconds)
         )
-        grown = database.memory - database.memory_before
+        each = (result["rss_mb"] - before) * 1024 / self.connections
+        each_in_database = (database.memory - database.memory_before) * 1024 / self.connections
         return {
-            "KiB/connection": round((result["rss_mb"] - before) * 1024 / self.connections, 1),
-            "memory before MB": round(before),
-            "memory MB": result["rss_mb"],
+            "KiB/connection": round(each, 1),
+            "with db": round(each + each_in_database, 1),
             "open ms": result["open_ms"],
             "closed": result["closed"],
-            "db KiB/connection": round(grown * 1024 / self.connections, 1),
-            "db MB": round(database.memory),
+            "before MB": round(before),
+            **_memory(result["rss_mb"], database),
         }
 
 
@@ -141,10 +139,9 @@ class SlowReaders:
         return {
             "grew MB": result["grew_mb"],
             "without readers": alone["grew_mb"],
-            "memory MB": result["peak_mb"],
             "disconnected": result["ended"],
             "left behind": result["behind"],
-            "db MB": round(database.memory),
+            **_memory(result["peak_mb"], database),
         }
 
     def _write(self, target: Target, readers: int) -> tuple[Figures, Usage]:
@@ -153,6 +150,11 @@ class SlowReaders:
             room = ["--room", target.rooms(1)[0]]
             result = _node(target, "slow_readers.mjs", *room, *size, *_pid(target))
         return result, database
+
+
+def _memory(server: float, database: Usage) -> Figures:
+    """The server's, PostgreSQL's, and both."""
+    return {"memory MB": server, "db MB": round(database.memory), "all MB": round(server + database.memory)}
 
 
 def paper(edits: int | None) -> Path:
