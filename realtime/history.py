@@ -25,6 +25,7 @@ from realtime.restoring import restoration
 T = TypeVar("T")
 
 ITEMS = 400_000  # items kept of documents asked for lately; about 100 MB
+_AT_ONCE = 2  # questions worked on, each in a thread; more would be felt in open rooms
 _AUTHORS = 8  # moments of one document whose authors are kept
 
 
@@ -74,6 +75,7 @@ class History:
         self._store = store
         self._items = items
         self._kept: OrderedDict[UUID, _Kept] = OrderedDict()
+        self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def moment(self, document: UUID, position: int) -> int:
         """The last position up to this one at which the log was whole for the document; 0: nothing yet."""
@@ -133,8 +135,9 @@ class History:
 
     async def _answer(self, document: UUID, kept: _Kept, question: Callable[[_Kept], T]) -> T:
         try:
-            await self._refresh(document, kept)
-            return await asyncio.to_thread(question, kept)
+            async with self._turns:
+                await self._refresh(document, kept)
+                return await asyncio.to_thread(question, kept)
         except BaseException:
             self._kept.pop(document, None)  # it may be half fed, or in a thread's hands still
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -167,7 +168,7 @@ async def diff(call: Call, id: UUID, query: Between) -> Difference:
         raise Invalid("`to` comes before `from`", code="moments_reversed", field="to")
     found = await call.system.history.difference(id, access.format, before, after)
     names = await call.system.people.names(person for person in set(found.people.values()) if person)
-    content = list(_pieces(found.content, found.people))
+    content = await asyncio.to_thread(lambda: list(_pieces(found.content, found.people)))
     return Difference(
         from_=found.before,
         to=found.after,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -68,7 +69,7 @@ async def show(page: Page) -> Response:
         since=since,
         how=how,
         names=names,
-        **shown.painted(page, access, names, how),
+        **await asyncio.to_thread(shown.painted, page, access, names, how),
     )
 
 
