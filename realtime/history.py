@@ -12,14 +12,14 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from realtime import crdt
 from realtime.attribution import NOW, Authored, Authors, Piece, compare
 from realtime.chronicle import UNSEALED, Chronicle
 from realtime.crdt import Replica
-from realtime.ports import DocumentStore, Past
+from realtime.ports import Past
 from realtime.restoring import restoration
 
 T = TypeVar("T")
@@ -27,6 +27,14 @@ T = TypeVar("T")
 ITEMS = 400_000  # items kept of documents asked for lately; about 100 MB
 _AT_ONCE = 2  # questions worked on, each in a thread; more would be felt in open rooms
 _AUTHORS = 8  # moments of one document whose authors are kept
+
+
+class Deliveries(Protocol):
+    """What a history is made of: the part of a DocumentStore that it needs."""
+
+    async def past(self, document: UUID, *, after: int = 0) -> Past:
+        """What was delivered to a document after a log position, and is not sealed yet."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,7 @@ class History:
     All methods raise Malformed or EngineError if something stored can't be read.
     """
 
-    def __init__(self, store: DocumentStore, *, items: int = ITEMS) -> None:
+    def __init__(self, store: Deliveries, *, items: int = ITEMS) -> None:
         self._store = store
         self._items = items
         self._kept: OrderedDict[UUID, _Kept] = OrderedDict()

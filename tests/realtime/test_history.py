@@ -13,8 +13,9 @@ import pytest
 from realtime import crdt
 from realtime.attribution import NOW, Run, readable
 from realtime.history import History
-from realtime.ports import Burst, Entry
+from realtime.ports import Burst, Entry, Past
 from realtime.update import EMPTY
+from realtime.wire import Malformed
 from tests.realtime.memory_store import MemoryStore
 from tests.realtime.writers import Writers, state_of
 
@@ -258,3 +259,65 @@ async def test_many_ask_at_once_while_it_grows() -> None:
 
     await asyncio.gather(grow(), *(read(position % 4) for position in range(40)))
     assert await text(history, len(writers.log), "text") == crdt.text_of(state_of(writers.log), "text")
+
+
+async def test_what_is_set_aside_and_taken_back_is_looked_at_anew() -> None:
+    class Store(MemoryStore):
+        aside: frozenset[int] = frozenset()
+
+        async def past(self, document: UUID, *, after: int = 0) -> Past:
+            past = await super().past(document, after=after)
+            return Past([b for b in past.bursts if b.position not in self.aside], past.rows, self.aside)
+
+    store = Store()
+    ana = uuid4()
+    seal(store, ana, typed(pycrdt.Doc(client_id=1), 0, "one"))
+    seal(store, ana, typed(pycrdt.Doc(client_id=2), 0, "two"))
+    history = History(store)
+    both = await text(history, 2, "text")
+    assert sorted((both[:3], both[3:])) == ["one", "two"]
+    store.aside = frozenset({1})
+    assert await text(history, 2, "text") == "two"
+    told = await history.authors(DOCUMENT, "text", None, 0, None)
+    assert told.length == 3
+    store.aside = frozenset()
+    assert await text(history, 2, "text") == both
+
+
+async def test_now_moves_on_with_every_row() -> None:
+    store = MemoryStore()
+    ana, ben = uuid4(), uuid4()
+    await journal(store, ana, typed(pycrdt.Doc(client_id=1), 0, "one"))
+    history = History(store)
+    assert (await history.authors(DOCUMENT, "text", None, 0, None)).length == 3
+    await journal(store, ben, typed(pycrdt.Doc(client_id=2), 0, "two!"))
+    told = await history.authors(DOCUMENT, "text", None, 0, None)
+    assert told.length == 7
+    assert {(r.end - r.start, r.person) for r in told.ranges} == {(3, ana), (4, ben)}
+    assert (await history.authors(DOCUMENT, "text", 1, 0, None)).length == 0, "the log has nothing yet"
+
+
+async def test_what_can_t_be_read_is_said_and_not_kept() -> None:
+    store = MemoryStore()
+    ana = uuid4()
+    seal(store, ana, b"\x01\x01")
+    history = History(store)
+    with pytest.raises(Malformed):
+        await history.moment(DOCUMENT, 1)
+    store.sealed[DOCUMENT].clear()
+    seal(store, ana, typed(pycrdt.Doc(client_id=1), 0, "fine"))
+    assert await text(history, 1, "text") == "fine"
+
+
+async def test_documents_not_asked_for_lately_are_given_up() -> None:
+    writers = Writers(Random(2), "text")
+    writers.write(40)
+    store = stored(writers)
+    history = History(store, items=1)
+    await history.moment(DOCUMENT, 1)
+    others = [uuid4() for _ in range(5)]
+    for other in others:
+        store.sealed[other] = store.sealed[DOCUMENT]
+        await history.moment(other, 1)
+    assert len(history._kept) == 1
+    assert await text(history, 1, "text") == crdt.text_of(state_of(writers.log[:1]), "text")
