@@ -12,9 +12,12 @@ from app.conversion.schema import Json, Marks
 if TYPE_CHECKING:
     from app.conversion.from_pandoc import Reading
 
-CARRIED = "interlink:"  # links that carry past pandoc what its readers drop (see odt.py)
-HEADER = "header-cell"  # what such a link says of a paragraph in a table
-CODE, RULE = "code/", "rule"  # and of paragraphs that are a code block, or a horizontal rule
+# What pandoc's reader drops is carried past it by odt.py: blocks in the address of a link of our own,
+# styles between noncharacters in the text, which nothing around them can take away.
+CARRIED = "interlink:"
+CODE, RULE = "code/", "rule"
+BEGIN, BEGUN, END, HEADER = "\ufdd2", "\ufdd3", "\ufdd4", "\ufdd5"
+_SIGNS = re.compile(f"({BEGIN}[^{BEGUN}]*{BEGUN}|{END})")
 LANGUAGE_STYLE = "Language "  # character styles of text in another language, in office files
 _MARKS = {"Strong": "bold", "Emph": "italic", "Strikeout": "strike", "Underline": "underline"}
 _QUOTES = {"SingleQuote": ("‘", "’"), "DoubleQuote": ("“", "”")}
@@ -26,8 +29,19 @@ _SIZE = re.compile(r"(\d{1,6}(?:\.\d{1,20})?)(px|in|cm|mm|pt|)")
 def read_inlines(reading: Reading, found: Sequence[Json], marks: Marks) -> list[Json]:
     """Inline nodes; neighbours with the same marks are one node, white space is one space."""
     made: list[Json] = []
+    outer: list[Marks] = []
     for each in found:
-        made += _inline(reading, each["t"], each.get("c"), marks)
+        if each["t"] != "Str" or not _SIGNS.search(each["c"]):
+            made += _inline(reading, each["t"], each.get("c"), marks)
+            continue
+        for part in _SIGNS.split(each["c"]):
+            if part.startswith(BEGIN):
+                outer.append(marks)
+                marks = _carried(reading, part[1:-1], marks)
+            elif part == END:
+                marks = outer.pop() if outer else marks
+            else:
+                made += _text(part, marks)
     return _joined(made)
 
 
@@ -86,7 +100,7 @@ def _inline(reading: Reading, kind: str, content: Any, marks: Marks) -> list[Jso
         case "Strong" | "Emph" | "Strikeout" | "Underline":
             return reading.inlines(content, {**marks, _MARKS[kind]: {}})
         case "Code":
-            return _text(content[1], marks if "link" in marks else {"code": {}})
+            return _text(_SIGNS.sub("", content[1]), marks if "link" in marks else {"code": {}})
         case "Link":
             return _link(reading, content, marks)
         case "Image":
@@ -120,17 +134,14 @@ def _text(value: str, marks: Marks) -> list[Json]:
 
 def _link(reading: Reading, content: Any, marks: Marks) -> list[Json]:
     _, inner, (address, _) = content
-    if address.startswith(CARRIED):
-        return reading.inlines(inner, _carried(reading, address.removeprefix(CARRIED), marks))
     href = schema.safe_link(address)
     return reading.inlines(inner, {**marks, "link": schema.link(href)} if href else marks)
 
 
 def _carried(reading: Reading, what: str, marks: Marks) -> Marks:
-    name, _, value = what.partition("/")
-    if name == "language":
-        return reading.with_language(marks, schema.language(value))
-    return {**marks, "underline": {}} if name == "underline" else marks
+    underlined, _, tag = what.partition("/")
+    marks = reading.with_language(marks, schema.language(tag))
+    return {**marks, "underline": {}} if underlined else marks
 
 
 def _span(reading: Reading, content: Any, marks: Marks) -> list[Json]:

@@ -1,8 +1,9 @@
 """What pandoc's reader of OpenDocument text drops, carried past it.
 
 It reads underlined text as italics, and drops the language of text, header cells outside the head
-of a table, and the alternative text of pictures (pandoc 3.9). Links with an address of our own,
-put around the text in the package's XML, survive it; inlines.py and tables.py turn them back.
+of a table, code blocks, rules, and the alternative text of pictures (pandoc 3.9). Signs in the text of
+the package's XML survive it; inlines.py and tables.py turn them back. (Links would not do for text:
+of links in links, pandoc drops the inner one with all its text.)
 OpenDocument 1.3, part 3.
 """
 
@@ -19,7 +20,7 @@ from xml.etree.ElementTree import Element
 
 from app.conversion import schema
 from app.conversion.errors import NotConverted
-from app.conversion.inlines import CARRIED, CODE, HEADER, RULE
+from app.conversion.inlines import BEGIN, BEGUN, CARRIED, CODE, END, HEADER, RULE
 from app.conversion.packages import Package
 from app.conversion.tables import HEADER_CELL
 
@@ -64,6 +65,7 @@ def carry(package: Package) -> Carried:
         named = ElementTree.fromstring(package.parts.get("styles.xml", b"<none/>"))
         styles = _Styles([content, named])
         carried = Carried(_take_title(content, styles), dict(_alternatives(content)))
+        _carry_blocks(content, styles)
         for each in list(content.iter(_SPAN)):
             _carry_style(each, styles.own("text", each.get(_USED)))
         for each in list(
@@ -74,7 +76,6 @@ def carry(package: Package) -> Carried:
             found = styles.own("paragraph", each.get(_USED))
             _carry_style(each, _Style(found.language, False))
         _carry_header_cells(content, styles)
-        _carry_blocks(content, styles)
         styles.forget_underlines()
         package.parts["content.xml"] = ElementTree.tostring(content, "utf-8", xml_declaration=True)
         if "styles.xml" in package.parts:
@@ -142,20 +143,21 @@ def _of(style: Element) -> _Style:
 
 
 def _carry_style(element: Element, style: _Style) -> None:
-    if style.underlined:
-        _wrap(element, "underline")
-    if style.language:
-        _wrap(element, f"language/{style.language}")
+    if style == _Style():
+        return
+    underlined = "u" if style.underlined else ""
+    element.text = f"{BEGIN}{underlined}/{style.language or ''}{BEGUN}{element.text or ''}"
+    if len(element):
+        element[-1].tail = (element[-1].tail or "") + END
+    else:
+        element.text += END
 
 
-def _wrap(element: Element, what: str) -> None:
-    """Put a link of our own around everything inside."""
-    link = Element(_LINK, {_HREF: CARRIED + what})
-    link.text, element.text = element.text, None
-    link.extend(list(element))
-    for child in list(element):
-        element.remove(child)
-    element.append(link)
+def _replace(element: Element, what: str) -> None:
+    """Put a link of our own in the place of everything inside."""
+    element[:] = [Element(_LINK, {_HREF: CARRIED + what})]
+    element[0].text = "—"
+    element.text = None
 
 
 def _carry_header_cells(content: Element, styles: _Styles) -> None:
@@ -163,7 +165,7 @@ def _carry_header_cells(content: Element, styles: _Styles) -> None:
     for cell in content.iter(_name("table:table-cell")):
         for paragraph in cell.findall(_PARAGRAPH):
             if styles.is_or_inherits(paragraph.get(_USED), wanted):
-                _wrap(paragraph, HEADER)
+                paragraph.text = HEADER + (paragraph.text or "")
 
 
 def _carry_blocks(content: Element, styles: _Styles) -> None:
@@ -173,8 +175,7 @@ def _carry_blocks(content: Element, styles: _Styles) -> None:
         for child in reversed(list(parent)):
             used = child.get(_USED) if child.tag == _PARAGRAPH else None
             if used is not None and styles.is_or_inherits(used, "Horizontal_20_Line"):
-                child.text = "—"
-                _wrap(child, RULE)
+                _replace(child, RULE)
             if used is None or not styles.is_or_inherits(used, "Preformatted_20_Text"):
                 code = []
                 continue
@@ -182,8 +183,7 @@ def _carry_blocks(content: Element, styles: _Styles) -> None:
             following = parent[list(parent).index(child) + 1 :][:1] if len(code) > 1 else []
             for line in following:
                 parent.remove(line)
-            child[:], child.text = [], "\u00a0"
-            _wrap(child, CODE + quote("\n".join(code)))
+            _replace(child, CODE + quote(schema.clean("\n".join(code))))
 
 
 def _verbatim(line: Element) -> str:

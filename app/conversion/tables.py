@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.conversion import schema
 from app.conversion.errors import NotConverted
-from app.conversion.inlines import CARRIED, HEADER
+from app.conversion.inlines import HEADER
 from app.conversion.schema import Json, Marks
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _is_heading(block: Json) -> bool:
         return ["custom-style", HEADER_CELL] in block["c"][0][2]
     if block["t"] not in ("Para", "Plain"):
         return False
-    return any(each["t"] == "Link" and each["c"][2][0] == CARRIED + HEADER for each in block["c"])
+    return any(each["t"] == "Str" and HEADER in each["c"] for each in block["c"][:1])
 
 
 # --- to pandoc

@@ -74,3 +74,10 @@ def test_the_signing_key_is_made_once_and_private(tmp_path: Path) -> None:
 def test_limits_of_live_documents_are_settings() -> None:
     live = load({"LIVE_UPDATES_PER_SECOND": "5000"}).live
     assert (live.updates_per_second, live.frame) == (5000.0, 4 * 1024 * 1024)
+
+
+def test_limits_of_conversions_are_settings() -> None:
+    conversion = load({"CONVERSION_UPLOAD": "5000", "CONVERSION_SECONDS": "2.5"}).conversion
+    assert (conversion.upload, conversion.seconds, conversion.at_once) == (5000, 2.5, 2)
+    with pytest.raises(ConfigurationError, match="CONVERSION_UPLOADS"):
+        load({"CONVERSION_UPLOADS": "1"})

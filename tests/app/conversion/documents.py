@@ -111,6 +111,7 @@ _MARKS: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.dictionaries(st.sampled_from(["bold", "italic", "underline", "strike"]), st.just({}), max_size=2),
     st.just({"link": LINK}),
     st.just({"language": {"lang": "es"}}),
+    st.just({"language": {"lang": "es"}, "link": LINK, "underline": {}, "bold": {}}),
 )
 _LETTERS = st.text("abcāž", min_size=1, max_size=6)
 
@@ -163,7 +164,7 @@ def tables(draw: st.DrawFn) -> Json:
         row = [head(draw(_LETTERS)) for _ in range(sides)]
         left = width - sides
         while left:
-            columns = draw(st.integers(1, left))
+            columns = draw(st.integers(1, left)) if rows else 1  # each column begins a cell somewhere
             content = draw(st.lists(PARAGRAPH, min_size=1, max_size=2))
             row.append(cell("tableCell", *content, columns=columns))
             left -= columns
