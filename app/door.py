@@ -27,7 +27,7 @@ class Visitor:
     """Who stands at the door, and whether what they showed lets them write.
 
     `expires`: when what they showed does, None: not by itself. `credential`: the session or access
-    token that they showed, which may be ended any time; None: a ticket.
+    token that they showed or got their ticket with, which may be ended any time.
     """
 
     person: UUID
@@ -95,8 +95,8 @@ async def admission(system: System, visitor: Visitor, document: UUID) -> Admissi
 
 async def _visitor(system: System, websocket: WebSocket, document: UUID, token: str) -> Visitor:
     """By ticket or access token, by bearer token, or by session cookie, in this order."""
-    if token and (person := system.sign_in.read_ticket(token, document)) is not None:
-        return Visitor(person, may_write=True, expires=system.sign_in.ticket_expires(token))
+    if token and (ticket := system.sign_in.read_ticket(token, document)) is not None:
+        return Visitor(ticket.person, ticket.may_write, ticket.expires, ticket.credential)
     scheme, _, credentials = websocket.headers.get("authorization", "").partition(" ")
     secret = token or (credentials.strip() if scheme.lower() == "bearer" else "")
     if secret:

@@ -28,6 +28,8 @@ from domain.errors import Conflict, Invalid, NotFound
 COOKIE = "interlink_session"
 SESSION_LIFE = timedelta(days=30)
 TICKET_LIFE = timedelta(hours=1)
+_TICKET = 90  # bytes
+_NO_CREDENTIAL = UUID(int=0)
 TOKEN_PREFIX = "ilk_"
 TOKENS_PER_PERSON = 100
 
@@ -101,6 +103,16 @@ class TokenInfo:
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What a live ticket says. `credential`: the session or access token that it was got with, if any."""
+
+    person: UUID
+    expires: datetime
+    credential: UUID | None
+    may_write: bool
 
 
 class SignIn:
@@ -202,37 +214,47 @@ class SignIn:
         """Which of these sessions and access tokens (by id) are closed, revoked or expired."""
         return [row["id"] for row in await self._all(_ENDED, list(credentials))]
 
-    def ticket(self, person: UUID, document: UUID) -> tuple[str, datetime]:
+    def ticket(
+        self, person: UUID, document: UUID, *, credential: UUID | None = None, may_write: bool = True
+    ) -> tuple[str, datetime]:
         """A token that opens one document for one person, and when it ends: in an hour.
 
-        It tells who asks, not what they may do: that is checked at each connection.
+        It tells who asks, and by what (`credential`: the id of a session or access token, which may not
+        let them write). What they may do in the document is checked at each connection.
         """
         expires = self._clock().replace(microsecond=0) + TICKET_LIFE
-        payload = person.bytes + document.bytes + int(expires.timestamp()).to_bytes(8, "big")
+        payload = (
+            person.bytes
+            + document.bytes
+            + (credential or _NO_CREDENTIAL).bytes
+            + int(expires.timestamp()).to_bytes(8, "big")
+            + int(may_write).to_bytes(2, "big")
+        )
         return _encode(payload + self._signature(payload)), expires
 
-    def read_ticket(self, token: str, document: UUID) -> UUID | None:
-        """Whose ticket to this document this is; None if it is none or over."""
-        data = _decode(token, 72)
+    def read_ticket(self, token: str, document: UUID) -> Ticket | None:
+        """The ticket to this document that this is; None if it is none or over."""
+        data = _decode(token, _TICKET)
         if data is None:
             return None
-        payload, signature = data[:40], data[40:]
+        payload, signature = data[:-32], data[-32:]
         if not hmac.compare_digest(signature, self._signature(payload)):
             return None
         if payload[16:32] != document.bytes:
             return None
-        if int.from_bytes(payload[32:], "big") <= self._clock().timestamp():
+        expires = datetime.fromtimestamp(int.from_bytes(payload[48:56], "big"), UTC)
+        if expires <= self._clock():
             return None
-        return UUID(bytes=payload[:16])
+        credential = UUID(bytes=payload[32:48])
+        return Ticket(
+            person=UUID(bytes=payload[:16]),
+            expires=expires,
+            credential=None if credential == _NO_CREDENTIAL else credential,
+            may_write=bool(payload[57]),
+        )
 
     async def _read(self, statement: str, id: UUID) -> Record | None:
         return await self._reads.read((statement, id), lambda: self._one(statement, id))
-
-    def ticket_expires(self, token: str) -> datetime:
-        """When a ticket ends that `read_ticket` knows."""
-        data = _decode(token, 72)
-        assert data is not None
-        return datetime.fromtimestamp(int.from_bytes(data[32:40], "big"), UTC)
 
     async def _one(self, statement: str, *values: object) -> Record | None:
         with unavailable_when_away():

@@ -144,7 +144,11 @@ async def ticket(call: Call, body: TicketFor) -> Ticket:
     access = await call.system.authorization.document(call.person, body.document)
     if not access.enabled:
         raise Conflict("this document is out of use", code="document_disabled")
-    token, expires = call.system.sign_in.ticket(call.person, body.document)
+    by = call.principal
+    assert by is not None
+    token, expires = call.system.sign_in.ticket(
+        call.person, body.document, credential=by.session or by.token, may_write="write" in by.scopes
+    )
     return Ticket(token=token, expires=expires)
 
 

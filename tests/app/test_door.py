@@ -68,11 +68,13 @@ async def test_tickets_and_access_tokens(system: System, url: str, spot: Place) 
 
     assert await answer(url, document, ticket) == READ_WRITE
     assert await answer(url, document + "\0session", ticket) == READ_WRITE
+    to_see, _ = system.sign_in.ticket(spot.owner, spot.document, may_write=False)
+    assert await answer(url, document, to_see) == READ_ONLY
     assert await answer(url, str(other.document), ticket) == DENIED
     assert await answer(url, document, await token("live", "write")) == READ_WRITE
     assert await answer(url, document, await token("live")) == READ_ONLY
     assert await answer(url, document, await token("read", "write")) == DENIED
-    for wrong in ("", "cookie", "nonsense", "x" * 96):
+    for wrong in ("", "cookie", "nonsense", "x" * 120):
         assert await answer(url, document, wrong) == DENIED
     header = {"Authorization": f"Bearer {await token('live')}"}
     assert await answer(url, document, "", additional_headers=header) == READ_ONLY
@@ -106,7 +108,8 @@ async def test_a_cookie_counts_from_our_own_pages_only(system: System, url: str,
 
 
 async def test_signing_out_ends_the_stay(system: System, url: str, spot: Place) -> None:
-    cookie, _ = await system.sign_in.open_session(spot.owner)
+    cookie, session = await system.sign_in.open_session(spot.owner)
+    ticket, _ = system.sign_in.ticket(spot.owner, spot.document, credential=session.session)
     id, token = await system.sign_in.create_token(
         spot.owner, name="t", scopes=["live", "write"], expires=None
     )
@@ -115,15 +118,19 @@ async def test_signing_out_ends_the_stay(system: System, url: str, spot: Place) 
     async with (
         connect(url, additional_headers=headers) as by_cookie,
         connect(url) as by_token,
+        connect(url) as by_ticket,
         connect(f"{url}/{document}?token={token}") as by_query,
     ):
         await by_cookie.send(auth(document, "cookie"))
         await by_token.send(auth(document, token))
-        assert await heard(by_cookie) == await heard(by_token) == to(document, READ_WRITE)
+        await by_ticket.send(auth(document, ticket))
+        for connection in (by_cookie, by_token, by_ticket):
+            assert await heard(connection) == to(document, READ_WRITE)
         await by_query.send(protocol.step1(b"\x00"))
         await heard(by_query)
         await system.sign_in.close_session(cookie)
-        assert await heard(by_cookie) == to(document, hocuspocus.closed("sign in again"))
+        for connection in (by_cookie, by_ticket):
+            assert await heard(connection) == to(document, hocuspocus.closed("sign in again"))
         await by_token.send(to(document, typed("still there")))
         while await heard(by_token) != to(document, b"\x08\x01"):
             pass

@@ -98,7 +98,11 @@ async def test_a_ticket_is_for_one_person_and_one_document(ana: Somebody, system
     _, _, task = await ana.a_task(await ana.a_process())
     id = (await ana.a_document(task))["document"]
     made = await ana.post("/api/v1/live-tickets", {"document": id}, status=200)
-    assert system.sign_in.read_ticket(made["token"], UUID(id)) == ana.person
+    ticket = system.sign_in.read_ticket(made["token"], UUID(id))
+    assert ticket is not None
+    assert ticket.person == ana.person
+    assert ticket.credential is not None, "it ends with what it was got with"
+    assert ticket.may_write
     assert system.sign_in.read_ticket(made["token"], uuid4()) is None
     left = datetime.fromisoformat(made["expires"]) - datetime.now(UTC)
     assert 3500 < left.total_seconds() <= 3600
