@@ -12,7 +12,7 @@ from starlette.websockets import WebSocket
 
 from app.sign_in import COOKIE
 from app.system import System
-from domain.errors import NotFound
+from domain.errors import NotFound, Unavailable
 from realtime.ports import Admission
 from realtime.protocol import Close
 from realtime.seat import Refused
@@ -55,6 +55,8 @@ async def admit_by_name(system: System, websocket: WebSocket, name: str, token: 
         return await admission(system, await _visitor(system, websocket, document, shown), document)
     except TurnedAway:
         raise
+    except Unavailable as error:
+        raise TurnedAway(Close.SHUTTING_DOWN, "try again") from error
     except Exception as error:
         logger.exception("a live connection could not be checked")
         raise TurnedAway(Close.SHUTTING_DOWN, "try again") from error

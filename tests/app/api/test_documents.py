@@ -103,6 +103,13 @@ async def test_a_ticket_is_for_one_person_and_one_document(ana: Somebody, system
     assert ticket.person == ana.person
     assert ticket.credential is not None, "it ends with what it was got with"
     assert ticket.may_write
+    _, secret = await system.sign_in.create_token(ana.person, name="t", scopes=["live"], expires=None)
+    ana.client.headers["Authorization"] = f"Bearer {secret}"
+    got = await ana.post("/api/v1/live-tickets", {"document": id}, status=200)
+    seen = system.sign_in.read_ticket(got["token"], UUID(id))
+    assert seen is not None
+    assert not seen.may_write, "a token that may only look gets a ticket that may only look"
+    assert seen.credential != ticket.credential
     assert system.sign_in.read_ticket(made["token"], uuid4()) is None
     left = datetime.fromisoformat(made["expires"]) - datetime.now(UTC)
     assert 3500 < left.total_seconds() <= 3600
