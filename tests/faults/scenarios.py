@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from tests.faults.network import Weather
@@ -174,6 +175,27 @@ async def revoked(url: str, seed: int) -> Counts:
         return await run.check()
 
 
+async def expired(url: str, seed: int) -> Counts:
+    """What let people in ends while they type; they come back with something new."""
+    async with Run(url, seed) as run:
+        run.join(3)
+        await run.type(5)
+        for typist in run.typists:
+            typist.disconnect()
+            moment = datetime.now(UTC) + timedelta(seconds=run.chance.uniform(0.01, 0.2))
+            typist.connect(run.chance.choice(run.nodes), expires=moment)
+        while any(typist.connected for typist in run.typists):
+            for typist in run.typists:
+                if typist.connected:
+                    typist.press()
+            await asyncio.sleep(0.002)
+        for typist in run.typists:
+            assert typist.closed_with == 4401
+            typist.disconnect()
+        await run.type(5)
+        return await run.check()
+
+
 async def _closed(typist: Typist) -> None:
     async with asyncio.timeout(10):
         while typist.closed_with is None:  # noqa: ASYNC110
@@ -191,4 +213,5 @@ SCENARIOS: dict[str, Scenario] = {
     "joining while closing": joining_while_closing,
     "one client id for two": one_client_id_for_two,
     "disabled while connected": revoked,
+    "a token expires": expired,
 }

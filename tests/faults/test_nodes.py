@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
+import asyncpg
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
 
+from tests.conftest import database_url
 from tests.faults.cluster import FAULTS, Cluster, cluster
 from tests.nodejs import Node
+from tests.serving import ServerProcess
+from tests.workspace import post, workspace
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
@@ -40,3 +51,68 @@ def _bus_is_told(running: Cluster) -> None:
     for each in running.nodes:
         while client.get(f"{each.url}/readyz").json()["degraded"]:
             pass
+
+
+def test_rights_take_effect_on_every_node(tmp_path: Path, postgres_server: str, redis_url: str) -> None:
+    """What one node is told, the others act on within a second, on open sockets too."""
+    asyncio.run(_create(postgres_server, "two_nodes"))
+    environment = {
+        "DATABASE_URL": database_url(postgres_server, "two_nodes"),
+        "REDIS_URL": redis_url,
+        "SECRET_KEY": "the same on every node",
+    }
+    with ThreadPoolExecutor() as threads, ExitStack() as stack:
+        nodes = [ServerProcess(tmp_path / f"node{i}", **environment) for i in range(2)]
+        for each in nodes:
+            stack.callback(each.end)
+        list(threads.map(ServerProcess.start, nodes))  # at once: one of them migrates, the other waits
+        work = workspace(nodes[0], 1)
+        owner, process = work.authors[0], work.process
+        task = owner.get(f"/api/v1/processes/{process}/tree").json()
+        other = nodes[1].client("zane@example.org", "Zane")
+        person = other.get("/api/v1/me").json()["person"]
+        given = {"grantee": {"person": person}, "rights": ["view", "edit"]}
+        permission = post(owner, f"/api/v1/processes/{process}/permissions", given)["id"]
+        asset = {"kind": "document", "title": "Other", "format": "text"}
+        made = post(owner, f"/api/v1/nodes/{_task_of(task)}/assets", asset)
+        live = nodes[1].url.replace("http", "ws", 1) + "/live/"
+
+        def opened(document: str) -> ClientConnection:
+            ticket = post(other, "/api/v1/live-tickets", {"document": document})["token"]
+            return stack.enter_context(connect(f"{live}{document}?token={ticket}", max_size=None))
+
+        disabled, revoked = opened(made["document"]), opened(work.document)
+        for socket in (disabled, revoked):
+            socket.send(b"\x00\x00\x01\x00")
+            socket.recv(timeout=10)
+        post(owner, f"/api/v1/assets/{made['id']}/disable", {})
+        code, seconds = _closed(disabled)
+        assert (code, seconds < 1) == (4404, True), (code, seconds)
+        assert owner.delete(f"/api/v1/permissions/{permission}").is_success
+        code, seconds = _closed(revoked)
+        assert (code, seconds < 1) == (4403, True), (code, seconds)
+
+
+def _task_of(tree: Any) -> str:
+    """The deepest first node of a plan."""
+    nodes: list[Any] = tree["nodes"] if "nodes" in tree else tree["items"]
+    while nodes[0].get("children"):
+        nodes = nodes[0]["children"]
+    found: str = next(node["id"] for node in nodes if node["kind"] == "task")
+    return found
+
+
+def _closed(socket: ClientConnection) -> tuple[int, float]:
+    """The close code, and how long it took."""
+    began = time.monotonic()
+    with pytest.raises(ConnectionClosed) as closed:
+        while True:
+            socket.recv(timeout=10)
+    assert closed.value.rcvd is not None
+    return closed.value.rcvd.code, time.monotonic() - began
+
+
+async def _create(server: str, name: str) -> None:
+    connection = await asyncpg.connect(server)
+    await connection.execute(f"CREATE DATABASE {name}")
+    await connection.close()

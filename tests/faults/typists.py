@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -50,12 +52,13 @@ class Typist:
         self._chance = chance
         self._shown_text = self.shown.get("content", type=pycrdt.Text)
 
-    def connect(self, node: Node) -> None:
+    def connect(self, node: Node, *, expires: datetime | None = None) -> None:
         """Open a connection, as y-websocket does: with what it has."""
         self.node = node
         peer = _Watched.__new__(_Watched)
         peer.shown = self.shown
-        peer.__init__(node.hub, admission(self.document, self.person), doc=self.doc)  # type: ignore[misc]
+        admitted = replace(admission(self.document, self.person), expires=expires)
+        peer.__init__(node.hub, admitted, doc=self.doc)  # type: ignore[misc]
         node.watch(peer.pipe)
         self.peer = peer
         self.peers.append(peer)

@@ -127,6 +127,20 @@ def test_lost_messages_are_read_from_the_store(here: Side, there: Side) -> None:
     assert here.hear(there) == []
 
 
+def test_readers_get_only_what_is_new(here: Side, there: Side) -> None:
+    writer = there.member()
+    here.member()
+    doc, first = typed("x" * 5000)
+    there.write(writer, first)
+    here.hear(there)
+    typed(" and more", doc)
+    burst = doc.get_update(b"\x00")  # as sealed: with what was heard before
+    (effect,), _ = here.room.foreign([Foreign(writer.person, burst, walk(burst))])
+    assert isinstance(effect, Send)
+    assert len(effect.frame) < 100
+    assert here.text().endswith("x and more")
+
+
 def test_a_silent_loss_shows_by_what_comes_after(here: Side, there: Side) -> None:
     one, two = there.member(), there.member()
     there.write(one, typed("from one")[1])
