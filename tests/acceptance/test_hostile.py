@@ -27,7 +27,7 @@ from tests.workspace import Workspace, workspace
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
 
-FRAMES = int(os.environ.get("HOSTILE_FRAMES", "3000"))  # of each protocol
+FRAMES = int(os.environ.get("HOSTILE_FRAMES", "1500"))  # of each protocol
 BODIES = 3_000
 HEADS = 2_000
 CODES = {4400, 4403, 4409, 4413, 4529, 1009}  # what a hostile frame may be answered with
