@@ -106,10 +106,14 @@ def _closed(socket: ClientConnection) -> tuple[int, float]:
     """The close code, and how long it took."""
     began = time.monotonic()
     with pytest.raises(ConnectionClosed) as closed:
-        while True:
-            socket.recv(timeout=10)
+        _read(socket)
     assert closed.value.rcvd is not None
     return closed.value.rcvd.code, time.monotonic() - began
+
+
+def _read(socket: ClientConnection) -> None:
+    while True:
+        socket.recv(timeout=10)
 
 
 async def _create(server: str, name: str) -> None:

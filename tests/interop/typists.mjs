@@ -74,8 +74,9 @@ for await (const line of readline.createInterface({ input: process.stdin })) {
     const deadline = Date.now() + 60000
     const same = () => clients.every(({ provider, text }) => provider.wsconnected && provider.synced && text.toString() === clients[0].text.toString())
     let since = Date.now()
-    while (Date.now() < deadline && Date.now() - since < 300) {
+    while (Date.now() < deadline) {
       if (!same()) since = Date.now()
+      else if (Date.now() - since >= 300) break
       await new Promise(resolve => setTimeout(resolve, 10))
     }
     answer = same()
