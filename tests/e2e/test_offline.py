@@ -489,3 +489,24 @@ def test_a_kept_editor_older_than_the_server_s_starts_again_before_it_sends(
         line.mend()
     state(lucia, "saved", 30_000)
     expect(lucia.locator(TEXT)).to_contain_text("Con il vecchio.")
+
+
+@pytest.mark.parametrize("kind", ["cannot be made", "never opens"])
+def test_a_websocket_that(kind: str, server: ServerProcess, browser: Browser) -> None:
+    contexts = [browser.new_context(base_url=server.url) for _ in range(2)]
+    if kind == "cannot be made":
+        contexts[0].add_init_script("WebSocket = class { constructor() { throw new Error('not here') } }")
+    else:
+        contexts[0].route_web_socket("**/live/**", lambda socket: None)
+    held, free = (enter(context, server.url, "Ilze Bērziņa") for context in contexts)
+    path = open_document(free)
+    errors: list[str] = []
+    held.on("pageerror", lambda error: errors.append(str(error)))
+    held.goto(path)
+    state(held, "saved")
+    write(held, f"WebSocket {kind}.")
+    expect(free.locator(TEXT)).to_contain_text(f"WebSocket {kind}.")
+    state(held, "saved")
+    assert errors == []
+    for context in contexts:
+        context.close()
