@@ -18,6 +18,7 @@ const { values: options } = parseArgs({
 })
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130))
 const base = fs.mkdtempSync(path.join(os.tmpdir(), 'conformance-'))
+process.on('exit', () => { try { fs.rmSync(base, { recursive: true, force: true }) } catch { /* a database is still ending there */ } })
 const SERVERS = {
   hocuspocus: () => new Hocuspocus(path.join(base, 'h')),
   'y-websocket': () => new YWebsocket(path.join(base, 'y'), { persistent: false }),
@@ -38,7 +39,6 @@ const columns = await Promise.all(names.map(async name => {
   const results = await run(server, { only: options.only?.split(','), long: options.long, report })
   return { key: name, name: server.name, seconds: +((Date.now() - began) / 1000).toFixed(1), results }
 }))
-fs.rmSync(base, { recursive: true, force: true })
 
 console.log(options.json ? JSON.stringify(columns) : table(columns))
 const failed = columns.some(({ key, results }) => key.startsWith('interlink') && results.some(r => r.result === 'fail'))
