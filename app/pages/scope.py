@@ -8,8 +8,7 @@ from uuid import UUID
 
 from app.pages.page import Page
 from domain.errors import NotFound
-from domain.process import Process
-from domain.rights import Right, effective
+from domain.rights import Right
 from projections import activity, plan, processes
 from projections.activity import ActivityRow
 from projections.plan import TreeNode
@@ -60,11 +59,10 @@ async def open_scope(page: Page) -> Scope:
     row = await processes.one(page.system.pool, process)
     if row is None:
         raise NotFound("no such process")
-    grants = (await page.system.repository.load(Process, process)).grants.values()
     return Scope(
         process=row,
         rights=await authorization.rights(page.person, process),
-        whole="view" in effective(grants, [page.person]),
+        whole=await authorization.sees_whole(page.person, process),
         by_node=await authorization.rights_by_node(page.person, process),
     )
 
