@@ -20,6 +20,7 @@ def update(
     [
         (update([(1, 5, 6)]), True),
         (update([(1, 2, 9)]), True),
+        (update([(1, 6, 7), (2, 0, 1)]), False),
         (update([(1, 6, 7)]), False),
         (update([(9, 0, 1)]), True),
         (update([(9, 1, 2)]), False),
@@ -33,7 +34,7 @@ def update(
         (update([(1, 0, 5)], [(1, 2, 77, 3)]), True),
     ],
     ids=[
-        "next", "overlapping", "gap", "new client", "new client's gap", "leans on known", "leans on unknown",
+        "next", "overlapping", "gap beside another", "gap", "new client", "new client's gap", "leans on known", "leans on unknown",
         "deletes known", "deletes unknown", "deletes its own", "two clients in order", "two in a circle",
         "known already, whatever it leaned on",
     ],
