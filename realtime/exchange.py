@@ -17,14 +17,16 @@ from uuid import UUID
 from realtime import protocol
 from realtime.awareness import read_entries
 from realtime.connection import Allowance
+from realtime.framing import body_of
 from realtime.hub import Hub, Refused, Seat
 from realtime.limits import Limits
 from realtime.ports import Admission
 from realtime.protocol import Awareness, Close, Edit, Message, Refusal, Step1
-from realtime.wire import Malformed, read_bytes, read_state_vector, read_varuint, sized, varuint
+from realtime.wire import read_state_vector, read_varuint, sized, varuint
 
 _STEP1 = b"\x00\x00"  # how a step 1 begins
 _LARGE = 64 * 1024  # bytes; parsing more takes long enough to be noticed elsewhere
+_AT_ONCE = 50  # messages; then others get their turn
 _REMEMBERED = 1000  # allowances; more are looked through for those that are whole again
 
 
@@ -59,26 +61,6 @@ class Answer:
     version: str
 
 
-def split(body: bytes) -> list[bytes]:
-    """The frames of a body, each with its length (lib0 varuint) before it; raises Malformed."""
-    frames: list[bytes] = []
-    at = 0
-    while at < len(body):
-        frame, at = read_bytes(body, at)
-        frames.append(frame)
-    return frames
-
-
-def join(frames: Iterable[bytes]) -> bytes:
-    """The reverse of `split`."""
-    return b"".join(map(sized, frames))
-
-
-def updates_of(frames: Iterable[bytes]) -> list[bytes]:
-    """The Yjs updates that frames carry."""
-    return [_body(frame) for frame in frames if _carries_update(frame)]
-
-
 class Exchanges:
     """The requests to one node. Each person has one rate for each document, over all requests."""
 
@@ -98,7 +80,7 @@ class Exchanges:
         seat.member.lingers = True
         try:
             visit = _Visit(seat, inbox, question)
-            visit.say(await self._read(admission, question))
+            await visit.say(await self._read(admission, question))
             try:
                 async with asyncio.timeout(self._limits.handshake):
                     await visit.committed()
@@ -111,20 +93,12 @@ class Exchanges:
             seat.leave()
 
     async def _read(self, admission: Admission, question: Question) -> list[Message]:
-        allowances = self._allowances_of(admission)
-        messages: list[Message] = []
-        for frame in question.frames:
-            if not allowances.spend(frame, asyncio.get_running_loop().time()):
-                raise Refused(Close.TOO_FAST, "too fast")
-            limit = self._limits.frame
-            if len(frame) > _LARGE:
-                message = await asyncio.to_thread(protocol.parse, frame, limit)
-            else:
-                message = protocol.parse(frame, limit)
-            if isinstance(message, Refusal):
-                raise Refused(message.code, message.reason)
-            messages.append(message)
-        return messages
+        allowances, now = self._allowances_of(admission), asyncio.get_running_loop().time()
+        if not all(allowances.spend(frame, now) for frame in question.frames):
+            raise Refused(Close.TOO_FAST, "too fast")
+        if sum(map(len, question.frames)) > _LARGE:
+            return await asyncio.to_thread(_parsed, question.frames, self._limits.frame)
+        return _parsed(question.frames, self._limits.frame)
 
     def _allowances_of(self, admission: Admission) -> _Allowances:
         now = asyncio.get_running_loop().time()
@@ -136,6 +110,16 @@ class Exchanges:
         if found is None:
             found = self._allowances[key] = _Allowances(self._limits, now)
         return found
+
+
+def _parsed(frames: Iterable[bytes], limit: int) -> list[Message]:
+    messages: list[Message] = []
+    for frame in frames:
+        message = protocol.parse(frame, limit)
+        if isinstance(message, Refusal):
+            raise Refused(message.code, message.reason)
+        messages.append(message)
+    return messages
 
 
 class _Allowances:
@@ -199,9 +183,11 @@ class _Visit:
         self._vector: bytes | None = None  # what the client has
         self._heard: list[bytes] | None = None  # all that came since it had everything
 
-    def say(self, messages: Iterable[Message]) -> None:
+    async def say(self, messages: Iterable[Message]) -> None:
         """Tell the room; raises Refused and Incomplete."""
-        for message in messages:
+        for count, message in enumerate(messages, 1):
+            if count % _AT_ONCE == 0:
+                await asyncio.sleep(0)
             if isinstance(message, Step1):
                 self._vector = message.state_vector
             elif isinstance(message, Awareness):
@@ -270,7 +256,7 @@ class _Visit:
 
     def _present(self) -> list[bytes]:
         frames = self._seat.cell.room.presence_for(self._seat.member)
-        entries = [entry for frame in frames for entry in read_entries(_body(frame))]
+        entries = [entry for frame in frames for entry in read_entries(body_of(frame))]
         return [
             varuint(client) + varuint(clock) + sized(state)
             for client, clock, state in entries
@@ -297,18 +283,6 @@ class _Visit:
             raise Refused(Close(code), reason)
 
 
-def _carries_update(frame: bytes) -> bool:
-    return frame[:2] in (b"\x00\x01", b"\x00\x02")
-
-
-def _body(frame: bytes) -> bytes:
-    """What a sync or presence frame carries."""
-    return read_bytes(frame, 1 if frame[0] == protocol.AWARENESS else 2)[0]
-
-
 def _clock_end(entry: bytes) -> int:
     """Where the clock of a presence entry ends."""
     return read_varuint(entry, read_varuint(entry, 0)[1])[1]
-
-
-__all__ = ["Answer", "Exchanges", "Incomplete", "Malformed", "Question", "join", "split", "updates_of"]

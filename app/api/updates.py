@@ -24,9 +24,11 @@ from app.http.problems import Problem
 from app.live import TurnedAway, Visitor, admission
 from realtime import protocol
 from realtime.crdt import merge
-from realtime.exchange import Answer, Incomplete, Malformed, Question, join, split, updates_of
+from realtime.exchange import Answer, Incomplete, Question
+from realtime.framing import join, split, updates_of
 from realtime.hub import Refused
 from realtime.protocol import Close
+from realtime.wire import Malformed
 
 T = TypeVar("T")
 

@@ -10,10 +10,8 @@ from uuid import UUID, uuid4
 
 import pycrdt
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from realtime import exchange, protocol, wire
+from realtime import exchange, framing, protocol, wire
 from realtime.awareness import read_entries
 from realtime.exchange import Answer, Exchanges, Incomplete, Question
 from realtime.hub import Hub, Refused
@@ -51,7 +49,7 @@ class Caller:
         question = Question(told, self.version, wait, **options)
         answer = await self.exchanges.run(self.admission, question)
         self._quiet = True
-        for update in exchange.updates_of(answer.frames):
+        for update in framing.updates_of(answer.frames):
             self.doc.apply_update(update)
         self._quiet = False
         for frame in answer.frames:
@@ -148,7 +146,7 @@ async def test_who_waits_with_everything_gets_the_news_alone(exchanges: Exchange
     await writer.call()
     answer = await asyncio.wait_for(waiting, 1)
     assert str(reader.text) == str(writer.text)
-    assert sum(map(len, exchange.updates_of(answer.frames))) < 60, "not all deletions again"
+    assert sum(map(len, framing.updates_of(answer.frames))) < 60, "not all deletions again"
 
 
 async def test_who_asks_for_no_content_gets_none(exchanges: Exchanges, store: MemoryStore) -> None:
@@ -427,6 +425,19 @@ async def test_large_and_malformed_frames(exchanges: Exchanges) -> None:
     assert await refusal(exchanges, document, presence(1, 1, {"a": "x" * 5000})) == Close.TOO_LARGE
 
 
+async def test_many_frames_let_others_have_their_turn(exchanges: Exchanges) -> None:
+    one, document, turns = Caller(exchanges, uuid4()), uuid4(), 0
+    for i in range(500):
+        one.text.insert(0, str(i))
+    frames = list(map(protocol.update, one._unsent))
+    calling = asyncio.create_task(exchanges.run(admission(document), Question(frames)))
+    while not calling.done():
+        turns += 1
+        await asyncio.sleep(0)
+    await calling
+    assert turns > 10
+
+
 async def test_nobody_stays_behind(hub: Hub, exchanges: Exchanges) -> None:
     document = uuid4()
     await Caller(exchanges, document).call()
@@ -435,17 +446,3 @@ async def test_nobody_stays_behind(hub: Hub, exchanges: Exchanges) -> None:
             await exchanges.run(admission(document, may_edit=False), Question([frame]))
     assert not hub.open()
     assert hub.metrics.sessions == 0
-
-
-@given(st.lists(st.binary(max_size=40)))
-def test_bodies_are_split_as_they_were_joined(frames: list[bytes]) -> None:
-    assert exchange.split(exchange.join(frames)) == frames
-
-
-@given(st.binary(max_size=40))
-@settings(max_examples=300)
-def test_any_body_is_frames_or_malformed(body: bytes) -> None:
-    try:
-        assert exchange.split(body) is not None
-    except wire.Malformed:
-        return

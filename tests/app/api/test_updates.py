@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 
 from app.api.updates import MESSAGES, UPDATE, VERSION
 from app.system import System
-from realtime import exchange, protocol, wire
+from realtime import framing, protocol, wire
 from realtime.awareness import read_entries
 from tests.app.api.conftest import Somebody
 from tests.realtime.samples import updates
@@ -105,10 +105,10 @@ async def test_presence_and_updates_in_messages(ana: Somebody, bruno: Somebody, 
     frames = [protocol.awareness([entry]), protocol.step1(b"\x00")]
     url = f"/api/v1/documents/{document}/updates"
     headers = {"Content-Type": MESSAGES, "Accept": MESSAGES}
-    told = await bruno.client.post(url, content=exchange.join(frames), headers=headers)
+    told = await bruno.client.post(url, content=framing.join(frames), headers=headers)
     assert told.status_code == 200, told.text
     answer = await ana.client.get(url, headers={"Accept": MESSAGES})
-    presence = [frame for frame in exchange.split(answer.content) if frame[0] == protocol.AWARENESS]
+    presence = [frame for frame in framing.split(answer.content) if frame[0] == protocol.AWARENESS]
     ((client, _, state),) = read_entries(wire.read_bytes(presence[0], 1)[0])
     assert client == 7
     assert str(bruno.person).encode() in state
@@ -178,7 +178,7 @@ async def test_problems_are_named_after_what_is_wrong(ana: Somebody, bruno: Some
 
 async def test_too_fast_is_said_so(ana: Somebody, document: str, system: System) -> None:
     url = f"/api/v1/documents/{document}/updates"
-    frames = exchange.join([protocol.update(b"\x00\x00")] * 3000)
+    frames = framing.join([protocol.update(b"\x00\x00")] * 3000)
     answer = await ana.client.post(url, content=frames, headers={"Content-Type": MESSAGES})
     assert (answer.status_code, answer.json()["code"]) == (429, "too_fast")
     assert answer.headers["retry-after"] == "1"
@@ -225,7 +225,7 @@ async def test_who_hangs_up_leaves_the_room(ana: Somebody, document: str, system
 async def test_mutated_bodies_are_refused_or_harmless(ana: Somebody, document: str, app: Starlette) -> None:
     url = f"/api/v1/documents/{document}/updates"
     chance = random.Random(3)
-    good = [exchange.join([protocol.update(update)]) for update in updates(3, 20)]
+    good = [framing.join([protocol.update(update)]) for update in updates(3, 20)]
     seen: set[int] = set()
     for i in range(300):
         body = bytearray(chance.choice(good))
