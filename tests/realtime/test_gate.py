@@ -34,8 +34,8 @@ def update(
         (update([(1, 0, 5)], [(1, 2, 77, 3)]), True),
     ],
     ids=[
-        "next", "overlapping", "gap beside another", "gap", "new client", "new client's gap", "leans on known",
-        "leans on unknown",
+        "next", "overlapping", "gap beside another", "gap", "new client", "new client's gap",
+        "leans on known", "leans on unknown",
         "deletes known", "deletes unknown", "deletes its own", "two clients in order", "two in a circle",
         "known already, whatever it leaned on",
     ],
