@@ -13,19 +13,8 @@ from typing import Any, Literal
 from uuid import UUID
 
 from realtime.chronicle import Branch, Chronicle
-from realtime.structs import (
-    DELETED,
-    FORMAT,
-    GC,
-    STRING,
-    TYPE,
-    XML_TEXT,
-    Item,
-    format_of,
-    type_of,
-    units,
-    value_of,
-)
+from realtime.structs import DELETED, FORMAT, GC, STRING, TYPE, XML_TEXT, Item, units
+from realtime.values import format_of, type_of, value_of
 
 CONTENT = "content"
 NOW = (1 << 63) - 1  # a moment after everything

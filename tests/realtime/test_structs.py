@@ -8,20 +8,9 @@ import pycrdt
 import pytest
 
 from realtime import structs
-from realtime.structs import (
-    ANY,
-    STRING,
-    Item,
-    cut,
-    decode,
-    encode,
-    format_of,
-    read_any,
-    type_of,
-    units,
-    value_of,
-)
+from realtime.structs import ANY, STRING, Item, cut, decode, encode, units
 from realtime.update import walk
+from realtime.values import format_of, read_any, type_of, value_of
 from realtime.wire import Malformed, varuint
 from tests.realtime.samples import updates
 
