@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from uuid import UUID
 
-from realtime.ids import IdSet
+from realtime.deliveries import Log
 from realtime.structs import ALIVE, GC, TYPE, Id, Item, continues, cut, decode
 from realtime.wire import Range
 
@@ -50,27 +50,26 @@ class Branch:
 
 
 class Chronicle:
-    """The items of one document. `people` tells who stands behind a moment.
-
-    `moments` are the log positions, ascending, at which the log held everything that what it held
-    leans on: in between, part of a group of bursts that lean on each other is missing.
-    """
+    """The items of one document. `people` tells who stands behind a moment."""
 
     def __init__(self) -> None:
         self.people: dict[int, UUID | None] = {}
-        self.moments: list[int] = []
+        self._log = Log()
         self.size = 0  # items
         self._roots: dict[str, Branch] = {}
         self._starts: dict[int, list[int]] = {}  # first clocks of a client's items, ascending
         self._items: dict[int, list[Item]] = {}
         self._waiting: dict[int, deque[Item]] = {}  # items that lean on what did not come yet, by clock
         self._waiting_deletes: list[tuple[Range, int]] = []
-        self._logged = IdSet()
-        self._unmet: list[Range] = []  # what the log leans on and does not hold
 
     def root(self, name: str) -> Branch:
         """The shared type of this name."""
         return self._roots.setdefault(name, Branch())
+
+    @property
+    def moments(self) -> list[int]:
+        """The log positions at which the log was whole."""
+        return self._log.moments
 
     @property
     def whole(self) -> bool:
@@ -92,7 +91,7 @@ class Chronicle:
         items, deletes = decode(update)
         self.people[moment] = person
         if moment < UNSEALED:
-            self._log(moment, items, deletes)
+            self._log.note(moment, items, deletes)
         for item in items:
             item.born = moment
             self._arrive(item)
@@ -102,25 +101,6 @@ class Chronicle:
             self._delete(span, died)
         for span in deletes:
             self._delete(span, moment)
-
-    def _log(self, moment: int, items: Sequence[Item], deletes: Sequence[Range]) -> None:
-        """Note what the log holds now, and whether it is whole."""
-        logged = self._logged
-        for item in items:
-            logged.add((item.client, item.clock, item.clock + item.size))
-        unmet, self._unmet = [*self._unmet, *deletes], []
-        after: Id | None = None
-        for item in items:
-            if item.clock and item.id != after:
-                unmet.append((item.client, 0, item.clock))
-            after = (item.client, item.clock + item.size)
-            for id in (item.origin, item.right_origin, item.parent):
-                if isinstance(id, tuple) and id[0] != item.client:
-                    unmet.append((id[0], id[1], id[1] + 1))
-        for span in unmet:
-            self._unmet += logged.missing(span)
-        if not self._unmet:
-            self.moments.append(moment)
 
     def _arrive(self, item: Item) -> None:
         if item.client not in self._waiting and item.clock <= self.clock(item.client) and self._ready(item):
