@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import resource
 import signal
 import socket
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -24,6 +26,7 @@ from app.wiring import database, system
 
 log = structlog.get_logger(__name__)
 
+STACK = 128 * 1024 * 1024  # bytes; see Limits.nested_items
 GRACE = 10  # seconds that open requests get to finish at shutdown
 
 
@@ -133,10 +136,26 @@ async def serving(settings: Settings, listener: socket.socket) -> AsyncIterator[
             await task
 
 
+def deepen_stacks() -> None:
+    """Let the CRDT engine recurse as deeply as a document within its limits may nest.
+
+    It does so when something is deleted; where the stack ends, the process ends. The main thread's
+    stack grows as needed up to this; that of a thread started from now on is address space only.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    wanted = STACK if hard == resource.RLIM_INFINITY else min(STACK, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_STACK, (wanted, hard))
+    if wanted < STACK:
+        log.warning("small_stack", bytes=wanted, wanted=STACK)
+    threading.stack_size(wanted)
+
+
 async def serve(
     settings: Settings, listener: socket.socket, ready: Callable[[System], Awaitable[None]]
 ) -> None:
     """Serve until SIGINT or SIGTERM; `ready` is awaited once requests are answered."""
+    deepen_stacks()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

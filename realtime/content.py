@@ -28,6 +28,10 @@ class Content:
         """About how many bytes everything takes; never less than `state` has."""
         return len(self._cached()) + self._tail_bytes
 
+    def parts(self) -> list[bytes]:
+        """Everything, as updates."""
+        return [self._cached(), *self._tail]
+
     def state_vector(self) -> bytes:
         """What is here."""
         return self._replica.state_vector()

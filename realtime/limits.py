@@ -14,6 +14,9 @@ class Limits:
 
     frame: int = 4 * MIB
     document_state: int = 64 * MIB
+    # Items of a document that name another one as what they are in: it nests no deeper than it has
+    # of these. The engine recurses into what is deleted, and overflows its stack at half a million.
+    nested_items: int = 300_000
 
     rate_window: float = 10.0  # rates are averages over this long, so bursts may exceed them
     updates_per_second: float = 200.0

@@ -29,6 +29,7 @@ from realtime.protocol import Awareness, Close, Edit, Message, QueryAwareness, S
 from realtime.update import Update, walk
 from realtime.wire import Malformed, Range
 
+_NESTED_SIZE = 10  # bytes; no item that names what it is in takes less
 _ASK_AGAIN = 1.0  # seconds between two step1 to one client
 
 
@@ -66,6 +67,7 @@ class Room:
         self._parking = Parking(limits, metrics)
         self._parents = Parents(self.content)
         self._size = self.content.size()
+        self.nested = self._size // _NESTED_SIZE  # at most so many items name what they are in
 
     # --- joining and leaving
 
@@ -154,8 +156,9 @@ class Room:
             fits = False
         if not fits:
             return [Disconnect(member, Close.MALFORMED, "malformed update")]
-        if self._too_large(len(data)):
+        if self._too_large(len(data)) or self.nested + len(new.parents) > self._limits.nested_items:
             return [Disconnect(member, Close.TOO_LARGE, "the document is too large")]
+        self.nested += len(new.parents)
         self._gate.admit(news)
         self._parents.remember(new.types)
         claims = tuple(client for client in {span[0] for span in news.inserts} if client not in self._authors)

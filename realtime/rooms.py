@@ -21,10 +21,12 @@ from realtime.quarantine import Quarantine
 from realtime.room import Room
 from realtime.sealer import Sealer
 from realtime.shared import SharedRoom
+from realtime.update import walk
 
 logger = logging.getLogger(__name__)
 
 _ORPHANS_EVERY = 30.0  # seconds
+_COUNTED = 2 * 1024 * 1024  # bytes; what may nest too deeply is looked at, in a smaller state it cannot
 
 
 class Rooms:
@@ -117,6 +119,8 @@ class Rooms:
         stored, replica = await self._quarantine.restored(document)
         kind = Room if self._bus is None else SharedRoom
         room = kind(document, replica, dict(stored.clients), limits=self._limits, metrics=self._metrics)
+        if room.content.size() > _COUNTED:
+            room.nested = await asyncio.to_thread(_nested, room.content.parts())
         if self._bus is None:  # else another node may be at it, or they are sealed as orphans
             for row in stored.rows:  # left behind by a crash
                 room.bursts.add(row.person, row.id, row.received_at, len(row.update), ())
@@ -208,3 +212,8 @@ class Rooms:
                 await self._sealer.seal(document)
             if document not in self._cells:
                 self._sealer.forget(document)
+
+
+def _nested(parts: list[bytes]) -> int:
+    """How many items name another one as what they are in."""
+    return sum(len(walk(part).parents) for part in parts)

@@ -144,6 +144,7 @@ class SharedRoom(Room):
                 return [Rebuild("the engine refused a committed update")], []
             self._gate.admit(news)
             self._size += len(data)
+            self.nested += len(each.update.parents)
             fresh.append(data)
         if not fresh:
             return [], waiting
