@@ -50,6 +50,8 @@ async def live(websocket: WebSocket) -> None:
     try:
         admitted = await admit(system, websocket)
     except TurnedAway as refusal:
+        # Most clients take no code as final and come back at once: let that be seldom.
+        await asyncio.sleep(system.settings.live.refusal_pause)
         await _close(websocket, refusal.code, str(refusal))
         return
     except Exception:

@@ -41,6 +41,7 @@ class Limits:
     pending_bytes: int = 5 * MIB
     renew_before: float = 30.0  # a new token is asked for this long before the old one expires
 
+    refusal_pause: float = 1.0  # before who may not enter is told so
     handshake: float = 10.0  # for a cold document to load; for a token to be shown
     heartbeat: float = 25.0  # clients reconnect after 30 s without a message
     dead_after: float = 60.0

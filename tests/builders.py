@@ -27,7 +27,7 @@ def make_system(pool: Pool, log: EventLog, *, views: object = None, hub: object 
     """A System on this pool and log. Without `views` or `hub` none can be used."""
     repository = Repository(log)
     return System(
-        settings=Settings.model_validate({}),
+        settings=Settings.model_validate({"live": {"refusal_pause": 0}}),
         pool=pool,
         log=log,
         repository=repository,
