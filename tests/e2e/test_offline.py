@@ -1,185 +1,33 @@
-"""Writing without a network, without websockets, and after the browser was closed."""
+"""Writing without a network, also after the browser was closed; and whose copies stay where."""
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import (
-    Browser,
-    BrowserContext,
-    ConsoleMessage,
-    Dialog,
-    Page,
-    Playwright,
-    Route,
-    expect,
-    sync_playwright,
-)
+from playwright.sync_api import Browser, Route, expect
 
-from tests.browser import FLAGS, chromium_path
-from tests.e2e.test_pages import go_to_end, violations
-from tests.relay import Relay, relay
-from tests.serving import ServerProcess, served
+from tests.e2e.desk import (
+    TEXT,
+    Desk,
+    answering_no,
+    enter,
+    holds,
+    kept,
+    open_document,
+    said,
+    shoot,
+    state,
+    until,
+    write,
+)
+from tests.e2e.test_pages import violations
+from tests.relay import Relay
+from tests.serving import ServerProcess
 from tests.workspace import post
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
-
-SHOTS = os.environ.get("INTERLINK_SCREENSHOTS")
-TEXT = "#editor [contenteditable=true]"
-TITLE = "Convocatoria"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with served(tmp_path_factory.mktemp("offline"), "--seed") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    chromium_path()
-    with sync_playwright() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright) -> Iterator[Browser]:
-    running = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
-    yield running
-    running.close()
-
-
-@pytest.fixture
-def line(server: ServerProcess) -> Iterator[Relay]:
-    """One person's own line to the server."""
-    with relay(server.port) as made:
-        yield made
-
-
-class Desk:
-    """A person's browser, which keeps what it stored when it is closed."""
-
-    def __init__(self, playwright: Playwright, folder: Path, url: str) -> None:
-        self._playwright = playwright
-        self._folder = folder
-        self.url = url
-        self.complaints: list[str] = []
-        self.context = self._open()
-
-    def _open(self) -> BrowserContext:
-        context = self._playwright.chromium.launch_persistent_context(
-            str(self._folder),
-            executable_path=chromium_path(),
-            args=FLAGS,
-            base_url=self.url,
-            locale="en",
-            viewport={"width": 1280, "height": 900},
-        )
-        context.on("console", self._note)
-        context.on("weberror", lambda error: self.complaints.append(str(error.error)))
-        return context
-
-    def _note(self, message: ConsoleMessage) -> None:
-        expected = ("Failed to load resource", "WebSocket connection to")
-        if message.type == "error" and not any(words in message.text for words in expected):
-            self.complaints.append(message.text)
-
-    def restart(self) -> None:
-        """Close the browser, and start it again."""
-        self.context.close()
-        self.context = self._open()
-
-
-@pytest.fixture
-def desk(playwright: Playwright, tmp_path: Path) -> Iterator[Callable[[str], Desk]]:
-    desks: list[Desk] = []
-
-    def make(url: str) -> Desk:
-        desks.append(Desk(playwright, tmp_path / f"desk{len(desks)}", url))
-        return desks[-1]
-
-    yield make
-    for made in desks:
-        made.context.close()
-        assert made.complaints == []
-
-
-def enter(context: BrowserContext, url: str, name: str) -> Page:
-    page = context.new_page()
-    page.goto(url)
-    page.get_by_role("button", name=name).click()
-    expect(page.locator("main h1")).to_be_visible()
-    return page
-
-
-def open_document(page: Page) -> str:
-    """Open the first document of one's first process; returns its path."""
-    process = page.locator(".card-link a").first.get_attribute("href")
-    page.goto(f"{process}/plan")
-    page.locator(".files a[href^='/documents']").first.click()
-    expect(page.locator(TEXT)).to_be_visible()
-    state(page, "saved")
-    return re.sub(r"^https?://[^/]+", "", page.url)
-
-
-def state(page: Page, wanted: str, timeout: float = 20_000) -> None:
-    expect(page.locator("#save-state")).to_have_attribute("data-state", wanted, timeout=timeout)
-
-
-def write(page: Page, text: str) -> None:
-    """Below the last words."""
-    page.locator(TEXT).focus()
-    go_to_end(page)
-    page.keyboard.press("Enter")
-    page.keyboard.type(text)
-
-
-def kept(page: Page) -> None:
-    """Wait until this browser has everything to open the page without a network."""
-    page.wait_for_function(
-        """async () => {
-            const registered = await navigator.serviceWorker.getRegistration('/documents/')
-            if (!registered?.active) return false
-            for (const name of await caches.keys())
-                if (name.endsWith(location.pathname.slice(11)))
-                    return (await (await caches.open(name)).keys()).length > 4
-            return false
-        }"""
-    )
-
-
-def until(page: Page, holds: Callable[[], bool]) -> None:
-    """Wait until something holds that the page cannot be asked."""
-    for _ in range(300):
-        if holds():
-            return
-        page.wait_for_timeout(100)
-    pytest.fail("it never came to be")
-
-
-def answering_no(page: Page) -> list[Dialog]:
-    """What the page asks next; the answer is no."""
-    asked: list[Dialog] = []
-
-    def answer(dialog: Dialog) -> None:
-        asked.append(dialog)
-        dialog.dismiss()
-
-    page.once("dialog", answer)
-    return asked
-
-
-def shoot(page: Page, name: str) -> None:
-    """Pictures for human eyes, wide and narrow, when somebody wants them."""
-    if SHOTS:
-        for width in (1280, 320):
-            page.set_viewport_size({"width": width, "height": 900})
-            page.screenshot(path=f"{SHOTS}/{name}-{width}.png")
-        page.set_viewport_size({"width": 1280, "height": 900})
 
 
 def test_offline_the_browser_closed_and_back(
@@ -228,66 +76,6 @@ def test_offline_the_browser_closed_and_back(
     other.close()
 
 
-def said(page: Page) -> str:
-    """The text without carets."""
-    return str(
-        page.locator(TEXT).evaluate(
-            """text => { const copy = text.cloneNode(true)
-            copy.querySelectorAll('.caret').forEach(caret => caret.remove()); return copy.innerText }"""
-        )
-    )
-
-
-def test_websockets_blocked_and_back(
-    server: ServerProcess, browser: Browser, desk: Callable[[str], Desk], line: Relay
-) -> None:
-    ilze = enter(browser.new_context(base_url=server.url), server.url, "Ilze Bērziņa")
-    path = open_document(ilze)
-    line.block_websockets()
-    janis = enter(desk(line.url).context, line.url, "Jānis Ozols")
-    janis.goto(path)
-    state(janis, "saved")
-    assert line.refused > 0
-    write(janis, "Bez ligzdas.")
-    expect(ilze.locator(TEXT)).to_contain_text("Bez ligzdas.")
-    state(janis, "saved")
-    write(ilze, "Ar ligzdu.")
-    expect(janis.locator(TEXT)).to_contain_text("Ar ligzdu.")
-    for page, other in ((ilze, "Jānis Ozols"), (janis, "Ilze Bērziņa")):
-        expect(page.locator("#presence")).to_contain_text(other)
-        expect(page.locator(".caret-label").first).to_have_text(other)
-    shoot(janis, "fallback")
-    assert violations(janis) == []
-
-    frames: list[object] = []
-    requests: list[str] = []
-
-    def came(frame: object) -> None:
-        frames.append(frame)
-
-    janis.on("websocket", lambda socket: socket.on("framereceived", came))
-    janis.on("request", lambda request: requests.append(request.url))
-    line.allow_websockets()
-    janis.keyboard.type(" Vidū.")
-    until(janis, lambda: len(frames) > 0)
-    requests.clear()
-    janis.keyboard.type(" Atkal ar.")
-    state(janis, "saved")
-    expect(ilze.locator(TEXT)).to_contain_text("Vidū. Atkal ar.")
-    assert not any("/updates?" in url for url in requests)
-
-    line.block_websockets()  # in the middle of a session
-    janis.keyboard.type(" Un bez.")
-    state(janis, "saved")
-    expect(ilze.locator(TEXT)).to_contain_text("Atkal ar. Un bez.")
-    assert any("/updates?" in url for url in requests)
-    write(ilze, "Beigas.")
-    expect(janis.locator(TEXT)).to_contain_text("Beigas.")
-    assert said(ilze) == said(janis)
-    assert said(ilze).count("Vidū.") == said(ilze).count("Un bez.") == 1
-    ilze.context.close()
-
-
 def test_who_loses_the_right_while_writing_is_told_and_nothing_more_is_stored(
     server: ServerProcess, browser: Browser, desk: Callable[[str], Desk], line: Relay
 ) -> None:
@@ -321,15 +109,6 @@ def test_who_loses_the_right_while_writing_is_told_and_nothing_more_is_stored(
     expect(lucia.locator(TEXT)).to_contain_text("Prima.")
     expect(lucia.locator(TEXT)).not_to_contain_text("Senza rete.")
     lucia.context.close()
-
-
-def holds(page: Page, path: str) -> bool:
-    """Whether the browser keeps anything of a document."""
-    id = path.rpartition("/")[2]
-    names = page.evaluate(
-        "async () => [...await caches.keys(), ...(await indexedDB.databases()).map(found => found.name)]"
-    )
-    return any(name.endswith(id) for name in names)
 
 
 def test_copies_belong_to_one_person_and_go_with_them(
@@ -489,24 +268,3 @@ def test_a_kept_editor_older_than_the_server_s_starts_again_before_it_sends(
         line.mend()
     state(lucia, "saved", 30_000)
     expect(lucia.locator(TEXT)).to_contain_text("Con il vecchio.")
-
-
-@pytest.mark.parametrize("kind", ["cannot be made", "never opens"])
-def test_a_websocket_that(kind: str, server: ServerProcess, browser: Browser) -> None:
-    contexts = [browser.new_context(base_url=server.url) for _ in range(2)]
-    if kind == "cannot be made":
-        contexts[0].add_init_script("WebSocket = class { constructor() { throw new Error('not here') } }")
-    else:
-        contexts[0].route_web_socket("**/live/**", lambda socket: None)
-    held, free = (enter(context, server.url, "Ilze Bērziņa") for context in contexts)
-    path = open_document(free)
-    errors: list[str] = []
-    held.on("pageerror", lambda error: errors.append(str(error)))
-    held.goto(path)
-    state(held, "saved")
-    write(held, f"WebSocket {kind}.")
-    expect(free.locator(TEXT)).to_contain_text(f"WebSocket {kind}.")
-    state(held, "saved")
-    assert errors == []
-    for context in contexts:
-        context.close()
