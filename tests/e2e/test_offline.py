@@ -128,8 +128,9 @@ def test_copies_belong_to_one_person_and_go_with_them(
     state(ilze, "device")
     asked = answering_no(ilze)
     ilze.locator("form[action='/sign-out'] button").click()
-    expect(ilze.locator(TEXT)).to_contain_text("Nenosūtīts.")
+    until(ilze, lambda: len(asked) == 1)
     assert "nenosūtītas izmaiņas" in asked[0].message
+    expect(ilze.locator(TEXT)).to_contain_text("Nenosūtīts.")
     assert holds(ilze, path)
     line.mend()
     state(ilze, "saved", 30_000)
