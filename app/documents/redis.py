@@ -70,7 +70,8 @@ class RedisBus:
             url,
             socket_timeout=patience,
             socket_connect_timeout=patience,
-            retry=Retry(NoBackoff(), 0),  # trying again is done here
+            # Trying again is done here: reader and writer of one connection would each open another.
+            retry=Retry(NoBackoff(), 0, supported_errors=()),
             health_check_interval=0,
         )
         self._subscriptions: dict[bytes, _Subscription] = {}
