@@ -72,8 +72,9 @@ def _document(name: str) -> UUID:
 async def admission(system: System, visitor: Visitor, document: UUID) -> Admission:
     """What a visitor may do in a document; raises TurnedAway.
 
-    Join the hub without awaiting anything in between: no revocation slips through then.
+    For joining the hub soon: it knows of the visitor from now on, so that no revocation slips through.
     """
+    asked = system.hub.expect(document, visitor.person)
     try:
         profile = await system.people.get(visitor.person)
         access = await system.authorization.document(visitor.person, document)
@@ -92,6 +93,7 @@ async def admission(system: System, visitor: Visitor, document: UUID) -> Admissi
         read_only=not visitor.may_write,
         expires=visitor.expires,
         credential=visitor.credential,
+        asked=asked,
     )
 
 

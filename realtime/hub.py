@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -27,9 +28,21 @@ from realtime.seat import Refused as Refused
 from realtime.seat import Seat as Seat
 from realtime.session import Session
 
+_LOST = Refused(Close.FORBIDDEN, "you may not see this document any more")
+
 logger = logging.getLogger(__name__)
 
 _STOP = 10.0  # seconds that stopping may take for each of its steps
+
+
+@dataclass(frozen=True, slots=True)
+class _Rights:
+    """The latest of somebody's rights in a document, and which piece of news that was."""
+
+    number: int
+    may_view: bool
+    may_edit: bool
+    why: Refused = _LOST
 
 
 class Hub:
@@ -51,9 +64,10 @@ class Hub:
         self._rooms = Rooms(store, self._journal, bus, limits=limits, metrics=self.metrics)
         self._connections: set[Connection] = set()
         self._nobody = asyncio.Event()  # set while there is no connection
-        self._changed: dict[tuple[UUID, UUID], tuple[bool, bool]] = {}  # rights, since these came
-        self._ended: dict[tuple[UUID, UUID], Refused] = {}  # documents closed, since these came
+        self._news = 0  # counts what was heard of rights
+        self._changed: dict[tuple[UUID, UUID], _Rights] = {}  # since these came
         self._people: Counter[tuple[UUID, UUID]] = Counter()
+        self._expected: Counter[tuple[UUID, UUID]] = Counter()
         self._stopping = False
 
     async def start(self) -> None:
@@ -105,13 +119,13 @@ class Hub:
         try:
             cell = await self._enter(admission)
         except BaseException as error:
-            self._count_out(key)
+            self._count_out(key, self._people)
             if isinstance(error, Refused):
                 self.metrics.refused[error.code] += 1
             raise
         member = Member.of(admission)
-        if key in self._changed:
-            member.may_edit = self._changed[key][1] and not member.read_only
+        if (heard := self._heard_since(admission)) is not None:
+            member.may_edit = heard.may_edit and not member.read_only
         member.outlet = outlet(member, cell)
         self.metrics.sessions += 1
         cell.enter(member, asyncio.get_running_loop().time())
@@ -120,19 +134,18 @@ class Hub:
     def _left(self, seat: Seat) -> None:
         cell = seat.cell
         self.metrics.sessions -= 1
-        self._count_out((cell.room.document, seat.member.person))
+        self._count_out((cell.room.document, seat.member.person), self._people)
         cell.leave(seat.member, asyncio.get_running_loop().time())
         self._rooms.left(cell)
 
     def renew(self, seat: Seat, admission: Admission) -> None:
         """A member showed a new token: it decides from now on. Raises Refused."""
-        member, key = seat.member, (admission.document, admission.person)
+        member = seat.member
         if admission.person != member.person:
             raise Refused(Close.FORBIDDEN, "this is somebody else's token")
         member.credential = admission.credential
-        # news of rights that came meanwhile are newer than the admission
-        may_edit = self._changed[key][1] if key in self._changed else admission.may_edit
-        seat.cell.renew(member, admission, may_edit)
+        heard = self._heard_since(admission)
+        seat.cell.renew(member, admission, heard.may_edit if heard else admission.may_edit)
 
     @contextmanager
     def _connected(self, connection: Connection, expires: datetime | None = None) -> Iterator[None]:
@@ -165,14 +178,25 @@ class Hub:
     # --- rights
 
     def open(self) -> Collection[tuple[UUID, UUID]]:
-        """The (document, person) pairs that are connected."""
-        return list(self._people)
+        """The (document, person) pairs that are connected, or on the way in."""
+        return self._people.keys() | self._expected.keys()
+
+    def expect(self, document: UUID, person: UUID) -> int:
+        """Somebody's rights are about to be read: what is heard of them from now on counts when they join.
+
+        Returns what their admission has to carry as `asked`.
+        """
+        key = (document, person)
+        self._expected[key] += 1
+        loop = asyncio.get_running_loop()
+        loop.call_later(self._limits.handshake, self._count_out, key, self._expected)
+        return self._news
 
     async def rights_changed(self, document: UUID, person: UUID, may_view: bool, may_edit: bool) -> None:
         """Let a person's connections to a document follow their rights."""
-        if (document, person) in self._people:
-            self._changed[document, person] = (may_view, may_edit)  # somebody may be on the way in
-            self._ended.pop((document, person), None)
+        if (document, person) in self._people or (document, person) in self._expected:
+            self._news += 1  # somebody may be on the way in
+            self._changed[document, person] = _Rights(self._news, may_view, may_edit)
         cell = self._rooms.get(document)
         if cell is None:
             return
@@ -194,9 +218,10 @@ class Hub:
 
     async def close_document(self, document: UUID, code: int, reason: str) -> None:
         """End all connections to a document, those that are on the way in too."""
-        for key in self._people:
+        for key in self.open():
             if key[0] == document:
-                self._ended[key] = Refused(Close(code), reason)
+                self._news += 1
+                self._changed[key] = _Rights(self._news, False, False, Refused(Close(code), reason))
         cell = self._rooms.get(document)
         if cell is not None:
             cell.disconnect(code, reason)
@@ -219,22 +244,26 @@ class Hub:
             raise Refused(Close.SHUTTING_DOWN, "the document can't be opened now") from error
         if self._stopping:  # meanwhile
             raise Refused(Close.SHUTTING_DOWN, "shutting down")
-        if (ended := self._ended.get((document, admission.person))) is not None:
-            raise Refused(ended.code, str(ended))
-        if not self._changed.get((document, admission.person), (True, True))[0]:
-            raise Refused(Close.FORBIDDEN, "you may not see this document any more")
+        heard = self._heard_since(admission)
+        if heard is not None and not heard.may_view:
+            raise Refused(heard.why.code, str(heard.why))
         if len(cell.room.members) >= self._limits.connections_per_document:
             raise Refused(Close.TOO_FAST, "too many connections")
         return cell
 
     # --- small things
 
-    def _count_out(self, key: tuple[UUID, UUID]) -> None:
-        self._people[key] -= 1
-        if not self._people[key]:
-            del self._people[key]
+    def _count_out(self, key: tuple[UUID, UUID], counter: Counter[tuple[UUID, UUID]]) -> None:
+        counter[key] -= 1
+        if not counter[key]:
+            del counter[key]
+        if key not in self._people and key not in self._expected:
             self._changed.pop(key, None)
-            self._ended.pop(key, None)
+
+    def _heard_since(self, admission: Admission) -> _Rights | None:
+        """What was heard of somebody's rights since those in their admission were asked for."""
+        heard = self._changed.get((admission.document, admission.person))
+        return heard if heard is not None and heard.number > admission.asked else None
 
     @staticmethod
     async def _until(work: Awaitable[Any], failure: str) -> None:

@@ -15,7 +15,8 @@ class Admission:
     """Who may enter a document, as found at the door. `name` and `colour` are shown to others.
 
     `read_only`: this connection may never write, whatever rights its person gets. `expires`: when
-    what was shown at the door does; None: not by itself. `credential` names what was shown, if that
+    what was shown at the door does; None: not by itself. `asked`: what `Hub.expect` gave before
+    rights were read. `credential` names what was shown, if that
     may be ended.
     """
 
@@ -28,6 +29,7 @@ class Admission:
     format: str
     read_only: bool = False
     expires: datetime | None = None
+    asked: int = 0
     credential: UUID | None = None
 
 

@@ -329,3 +329,13 @@ async def test_a_document_closes_for_those_on_the_way_in_too(hub: Hub, store: Me
     assert one.pipe.closed[0] == 4404
     again = Peer(hub, admission(document))
     await again.synced.wait()
+
+
+async def test_a_right_that_ends_between_the_door_and_the_seat_is_noticed(hub: Hub) -> None:
+    admitted = admission(uuid4())
+    hub.expect(admitted.document, admitted.person)
+    assert (admitted.document, admitted.person) in hub.open()
+    await hub.rights_changed(admitted.document, admitted.person, False, False)
+    peer = Peer(hub, admitted)
+    await peer.task
+    assert peer.pipe.closed == (Close.FORBIDDEN, "you may not see this document any more")
