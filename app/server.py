@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import resource
 import signal
 import socket
@@ -160,6 +161,8 @@ async def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with serving(settings, listener) as running:
+        gc.collect()
+        gc.freeze()  # what is there now stays: looking through it again would stop everybody
         await ready(running)
         await stop.wait()
         log.info("shutting_down")

@@ -25,6 +25,7 @@ from realtime.update import walk
 
 logger = logging.getLogger(__name__)
 
+_TENDED_AT_ONCE = 10  # rooms, before anything else has its turn
 _ORPHANS_EVERY = 30.0  # seconds
 _COUNTED = 2 * 1024 * 1024  # bytes; what may nest too deeply is looked at, in a smaller state it cannot
 
@@ -169,8 +170,10 @@ class Rooms:
             if now >= orphans_at:
                 orphans_at = now + _ORPHANS_EVERY
                 self._background.spawn(self._seal_orphans())
-            for document, cell in list(self._cells.items()):
-                if not cell.retired:
+            for number, (document, cell) in enumerate(list(self._cells.items())):
+                if number % _TENDED_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+                if not cell.retired and self._cells.get(document) is cell:
                     try:
                         self._tend(document, cell, now, moment)
                     except Exception:  # one room's failure must not stop the others' time
