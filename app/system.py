@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from app.views import Views
     from domain.ports import EventLog
     from realtime.exchange import Exchanges
-    from realtime.history import History
+    from realtime.history.history import History
     from realtime.hub import Hub
 
 

@@ -28,7 +28,7 @@ from app.sign_in import SignIn
 from app.system import System
 from app.views import Views
 from realtime.exchange import Exchanges
-from realtime.history import History
+from realtime.history.history import History
 from realtime.hub import Hub
 
 log = structlog.get_logger(__name__)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from realtime import protocol, relay
+from realtime import protocol
 from realtime.crdt import EngineError
 from realtime.effects import Answer, CatchUp, Disconnect, Effect, Publish, Rebuild, Rights, Send
 from realtime.effects import Journal as ToJournal
@@ -16,6 +16,7 @@ from realtime.journal import Journal
 from realtime.limits import Limits
 from realtime.member import Member
 from realtime.metrics import Metrics
+from realtime.nodes import relay
 from realtime.ports import Admission, Bus
 from realtime.protocol import Close, Edit, Message
 from realtime.room import Room

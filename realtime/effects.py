@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from realtime.member import Member
+from realtime.nodes.relay import Message
 from realtime.ports import Entry
 from realtime.protocol import Close
-from realtime.relay import Message
 
 
 @dataclass(slots=True)

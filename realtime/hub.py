@@ -14,12 +14,12 @@ from uuid import UUID
 
 from realtime.cell import Cell
 from realtime.connection import Connection
+from realtime.hocuspocus.multiplex import Multiplex
+from realtime.hocuspocus.place import Admit
 from realtime.journal import Journal
 from realtime.limits import Limits
 from realtime.member import Member, Outlet
 from realtime.metrics import Metrics
-from realtime.multiplex import Multiplex
-from realtime.place import Admit
 from realtime.ports import Admission, Bus, DocumentStore, Socket
 from realtime.protocol import Close
 from realtime.quarantine import Quarantined

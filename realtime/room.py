@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from realtime import crdt, protocol, relay, wire
+from realtime import crdt, protocol, wire
 from realtime.awareness import AwarenessStates
 from realtime.bursts import Bursts
 from realtime.content import Content
@@ -22,6 +22,7 @@ from realtime.gate import Gate, News, trimmed
 from realtime.limits import Limits
 from realtime.member import Member
 from realtime.metrics import Metrics
+from realtime.nodes import relay
 from realtime.parents import Parents
 from realtime.parking import Parked, Parking
 from realtime.ports import Entry

@@ -11,16 +11,16 @@ from uuid import UUID
 
 from realtime.background import Background
 from realtime.cell import Cell
-from realtime.follower import Follower
 from realtime.journal import Journal
 from realtime.limits import Limits
 from realtime.member import Member
 from realtime.metrics import Metrics
+from realtime.nodes.follower import Follower
+from realtime.nodes.shared import SharedRoom
 from realtime.ports import Bus, DocumentStore
 from realtime.quarantine import Quarantine
 from realtime.room import Room
 from realtime.sealer import Sealer
-from realtime.shared import SharedRoom
 from realtime.update import walk
 
 logger = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from app.settings import Settings
 from app.sign_in import SignIn
 from app.system import System
 from domain.ports import Context, EventLog
-from realtime.history import History
+from realtime.history.history import History
 
 KEY = b"a key that signs nothing but tests"
 

@@ -19,8 +19,8 @@ from app.people import Profile
 from domain.errors import Invalid
 from projections import documents
 from realtime import crdt
-from realtime.attribution import Piece, Run
-from realtime.chronicle import in_log
+from realtime.history.attribution import Piece, Run
+from realtime.history.chronicle import in_log
 
 _MOMENT = Field(None, min_length=1, max_length=40)
 

@@ -22,8 +22,8 @@ from domain.errors import Conflict, Invalid
 from projections import documents
 from projections.documents import MomentRow, VersionRow
 from realtime import crdt
-from realtime.attribution import Piece
-from realtime.history import Difference
+from realtime.history.attribution import Piece
+from realtime.history.history import Difference
 
 LISTED = 100
 SHOWS = ("text", "changes", "authors")

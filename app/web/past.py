@@ -18,7 +18,7 @@ from app.people import Profile
 from app.web import prose
 from app.web.locale import N_, Locale
 from realtime import crdt
-from realtime.attribution import Node, Piece, Run
+from realtime.history.attribution import Node, Piece, Run
 
 Show = Literal["changes", "authors"]
 

@@ -19,7 +19,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from realtime import hocuspocus, protocol, wire
+from realtime import protocol, wire
+from realtime.hocuspocus import protocol as hocuspocus
 from tests.fuzz.frames import h_seeds, mutated, y_seeds
 from tests.nodejs import Node
 from tests.serving import ServerProcess, served

@@ -14,7 +14,8 @@ from app.background import background
 from app.database.postgres import Pool
 from app.live import watch_rights, watch_sign_ins
 from app.system import System
-from realtime import hocuspocus, protocol
+from realtime import protocol
+from realtime.hocuspocus import protocol as hocuspocus
 from realtime.limits import Limits
 from tests.builders import a_person
 from tests.interop.live_server import Place, live_system, place, served

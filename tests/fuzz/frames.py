@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from functools import cache
 
-from realtime import hocuspocus, protocol, wire
+from realtime import protocol, wire
+from realtime.hocuspocus import protocol as hocuspocus
 from tests.realtime.samples import updates
 
 Y, H = "y-websocket", "hocuspocus"

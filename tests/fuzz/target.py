@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from realtime import crdt, hocuspocus, protocol, wire
+from realtime import crdt, protocol, wire
 from realtime.crdt import Replica
 from realtime.effects import Disconnect, Effect, Journal, Rebuild, Send
-from realtime.hocuspocus import Addressed
+from realtime.hocuspocus import protocol as hocuspocus
+from realtime.hocuspocus.protocol import Addressed
 from realtime.limits import Limits
 from realtime.member import Member
 from realtime.metrics import Metrics

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from realtime import hocuspocus, protocol
+from realtime import protocol
+from realtime.hocuspocus import protocol as hocuspocus
 from realtime.protocol import Refusal
 from tests.fuzz.frames import H, Y, h_seeds, y_seeds
 from tests.fuzz.target import Target

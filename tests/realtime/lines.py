@@ -11,7 +11,8 @@ from uuid import UUID, uuid4
 
 import pycrdt
 
-from realtime import hocuspocus, protocol
+from realtime import protocol
+from realtime.hocuspocus import protocol as hocuspocus
 from realtime.hub import Hub
 from realtime.ports import Admission
 from realtime.protocol import Close

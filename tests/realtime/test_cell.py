@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pycrdt
 import pytest
 
-from realtime import protocol, relay, wire
+from realtime import protocol, wire
 from realtime.cell import Cell
 from realtime.crdt import EngineError, Replica
 from realtime.effects import CatchUp, Publish, Rebuild, Send
@@ -19,6 +19,7 @@ from realtime.journal import Journal
 from realtime.limits import Limits
 from realtime.member import Member
 from realtime.metrics import Metrics
+from realtime.nodes import relay
 from realtime.ports import Entry
 from realtime.protocol import Awareness, Edit
 from realtime.room import Room

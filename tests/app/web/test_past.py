@@ -10,8 +10,8 @@ import pycrdt
 from app.people import Profile
 from app.web.locale import locale
 from app.web.past import Past, Show
-from realtime.attribution import compare
-from realtime.chronicle import Chronicle
+from realtime.history.attribution import compare
+from realtime.history.chronicle import Chronicle
 
 ANA, BEN = uuid4(), uuid4()
 PROFILES = {

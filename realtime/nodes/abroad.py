@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-from realtime.relay import News
+from realtime.nodes.relay import News
 from realtime.update import Update
 from realtime.wire import Range
 

@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from realtime import protocol, relay
-from realtime.abroad import Abroad, touches
+from realtime import protocol
 from realtime.crdt import EngineError
-from realtime.doubts import Doubts, Held
 from realtime.effects import CatchUp, Disconnect, Effect, Publish, Rebuild, Send
 from realtime.member import Member
+from realtime.nodes import relay
+from realtime.nodes.abroad import Abroad, touches
+from realtime.nodes.doubts import Doubts, Held
 from realtime.ports import Entry
 from realtime.protocol import Close, Edit, Message
 from realtime.room import Room

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from realtime import hocuspocus, protocol
+from realtime import protocol
 from realtime.cell import Cell
 from realtime.connection import Channel
+from realtime.hocuspocus import protocol as hocuspocus
 from realtime.member import Member
 from realtime.protocol import STEP1
 
 if TYPE_CHECKING:
-    from realtime.multiplex import Multiplex
-    from realtime.place import Place
+    from realtime.hocuspocus.multiplex import Multiplex
+    from realtime.hocuspocus.place import Place
 
 _STEP1 = bytes((protocol.SYNC, STEP1))
 

@@ -14,18 +14,19 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from realtime import hocuspocus, protocol
-from realtime.addressed import AddressedChannel
+from realtime import protocol
 from realtime.cell import Cell
-from realtime.hocuspocus import Body, Detach, Envelope, Stateless, Token
+from realtime.hocuspocus import protocol as hocuspocus
+from realtime.hocuspocus.addressed import AddressedChannel
+from realtime.hocuspocus.protocol import Body, Detach, Envelope, Stateless, Token
+from realtime.hocuspocus.receipts import Receipts
 from realtime.member import Member, Outlet
 from realtime.ports import Admission
 from realtime.protocol import STEP1, Close, Edit, Refusal, Step1
-from realtime.receipts import Receipts
 from realtime.seat import Refused, Seat
 
 if TYPE_CHECKING:
-    from realtime.multiplex import Multiplex
+    from realtime.hocuspocus.multiplex import Multiplex
 
 logger = logging.getLogger(__name__)
 

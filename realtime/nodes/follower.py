@@ -19,9 +19,9 @@ from realtime.background import Background
 from realtime.cell import Cell
 from realtime.limits import Limits
 from realtime.metrics import Metrics
+from realtime.nodes.shared import Foreign, SharedRoom
 from realtime.ports import Bus, DocumentStore, Tail
 from realtime.replay import SLICE
-from realtime.shared import Foreign, SharedRoom
 from realtime.update import walk
 
 logger = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ from collections import deque
 from collections.abc import Iterator
 from uuid import UUID
 
-from realtime.deliveries import Log
-from realtime.structs import ALIVE, GC, TYPE, Id, Item, continues, cut, decode
+from realtime.history.deliveries import Log
+from realtime.history.structs import ALIVE, GC, TYPE, Id, Item, continues, cut, decode
 from realtime.wire import Range
 
 UNSEALED = 1 << 62

@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from realtime.abroad import Abroad, touches
-from realtime.relay import News
+from realtime.nodes.abroad import Abroad, touches
+from realtime.nodes.relay import News
 from realtime.update import Update
 
 NODE, OTHER = uuid4(), uuid4()

@@ -6,8 +6,9 @@ import random
 
 import pytest
 
-from realtime import hocuspocus, protocol
-from realtime.hocuspocus import Addressed, Detach, Envelope, Ping, Pong, Stateless, Token
+from realtime import protocol
+from realtime.hocuspocus import protocol as hocuspocus
+from realtime.hocuspocus.protocol import Addressed, Detach, Envelope, Ping, Pong, Stateless, Token
 from realtime.protocol import Awareness, Close, Edit, QueryAwareness, Refusal, Step1
 from realtime.wire import sized
 from tests.realtime.samples import updates

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
-from realtime.chronicle import Branch, Chronicle
-from realtime.structs import DELETED, FORMAT, GC, STRING, TYPE, XML_TEXT, Item, units
-from realtime.values import format_of, type_of, value_of
+from realtime.history.chronicle import Branch, Chronicle
+from realtime.history.structs import DELETED, FORMAT, GC, STRING, TYPE, XML_TEXT, Item, units
+from realtime.history.values import format_of, type_of, value_of
 
 CONTENT = "content"
 NOW = (1 << 63) - 1  # a moment after everything

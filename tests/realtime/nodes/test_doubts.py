@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from realtime.doubts import Doubts, Held
 from realtime.limits import Limits
 from realtime.member import Member
+from realtime.nodes.doubts import Doubts, Held
 from realtime.protocol import Edit
 from realtime.update import walk
 

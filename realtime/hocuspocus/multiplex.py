@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from realtime import hocuspocus
-from realtime.addressed import AddressedChannel
 from realtime.connection import Channel, Connection
-from realtime.hocuspocus import CLOSE, Addressed, Envelope, Ping, Pong
+from realtime.hocuspocus import protocol as hocuspocus
+from realtime.hocuspocus.addressed import AddressedChannel
+from realtime.hocuspocus.place import Admit, Door, Place
+from realtime.hocuspocus.protocol import CLOSE, Addressed, Envelope, Ping, Pong
 from realtime.limits import Limits
 from realtime.metrics import Metrics
-from realtime.place import Admit, Door, Place
 from realtime.ports import Socket
 from realtime.protocol import AUTH, AWARENESS, QUERY_AWARENESS, Close, Refusal
 from realtime.wire import Malformed, read_varuint

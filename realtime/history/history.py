@@ -16,11 +16,11 @@ from typing import Protocol, TypeVar
 from uuid import UUID
 
 from realtime import crdt
-from realtime.attribution import NOW, Authored, Authors, Piece, compare
-from realtime.chronicle import UNSEALED, Chronicle
 from realtime.crdt import Replica
+from realtime.history.attribution import NOW, Authored, Authors, Piece, compare
+from realtime.history.chronicle import UNSEALED, Chronicle
+from realtime.history.restoring import restoration
 from realtime.ports import Past
-from realtime.restoring import restoration
 
 T = TypeVar("T")
 

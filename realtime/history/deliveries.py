@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from realtime.history.structs import Id, Item
 from realtime.ids import IdSet
-from realtime.structs import Id, Item
 from realtime.wire import Range
 
 

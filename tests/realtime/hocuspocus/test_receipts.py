@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.receipts import Receipts
+from realtime.hocuspocus.receipts import Receipts
 
 
 def test_one_status_for_each_edit() -> None:

@@ -11,8 +11,8 @@ import pycrdt
 import pytest
 
 from realtime import crdt
-from realtime.attribution import NOW, Run, readable
-from realtime.history import History
+from realtime.history.attribution import NOW, Run, readable
+from realtime.history.history import History
 from realtime.ports import Burst, Entry, Past
 from realtime.update import EMPTY
 from realtime.wire import Malformed

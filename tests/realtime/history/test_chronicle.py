@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime import crdt
-from realtime.attribution import NOW, Piece, Run, compare, readable
-from realtime.chronicle import UNSEALED, Chronicle
-from realtime.structs import GC, STRING, Item, encode
+from realtime.history.attribution import NOW, Piece, Run, compare, readable
+from realtime.history.chronicle import UNSEALED, Chronicle
+from realtime.history.structs import GC, STRING, Item, encode
 from tests.realtime.writers import Burst, Writers, state_of
 
 FORMATS = ["text", "richtext"]

@@ -13,7 +13,8 @@ from uuid import uuid4
 import pycrdt
 import pytest
 
-from realtime import hocuspocus, protocol
+from realtime import protocol
+from realtime.hocuspocus import protocol as hocuspocus
 from realtime.hub import Hub
 from realtime.limits import Limits
 from realtime.wire import read_bytes, sized, varuint

@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 
 import pycrdt
 
-from realtime.attribution import Authors, Node, Run, compare, readable
-from realtime.chronicle import Chronicle
+from realtime.history.attribution import Authors, Node, Run, compare, readable
+from realtime.history.chronicle import Chronicle
 
 ANA, BEN = uuid4(), uuid4()
 

@@ -7,10 +7,10 @@ from typing import Any
 import pycrdt
 import pytest
 
-from realtime import structs
-from realtime.structs import ANY, STRING, Item, cut, decode, encode, units
+from realtime.history import structs
+from realtime.history.structs import ANY, STRING, Item, cut, decode, encode, units
+from realtime.history.values import format_of, read_any, type_of, value_of
 from realtime.update import walk
-from realtime.values import format_of, read_any, type_of, value_of
 from realtime.wire import Malformed, varuint
 from tests.realtime.samples import updates
 

@@ -6,7 +6,7 @@ import json
 import struct
 from typing import Any
 
-from realtime.structs import ANY, EMBED, JSON, NAMED, Item
+from realtime.history.structs import ANY, EMBED, JSON, NAMED, Item
 from realtime.wire import read_bytes, read_string, read_varuint
 
 

@@ -10,13 +10,14 @@ from uuid import UUID, uuid4
 import pycrdt
 import pytest
 
-from realtime import protocol, relay
+from realtime import protocol
 from realtime.crdt import Replica
 from realtime.effects import CatchUp, Disconnect, Effect, Journal, Publish, Rebuild, Send
 from realtime.limits import Limits
 from realtime.member import Member
 from realtime.metrics import Metrics
-from realtime.shared import Foreign, SharedRoom
+from realtime.nodes import relay
+from realtime.nodes.shared import Foreign, SharedRoom
 from realtime.update import walk
 from tests.realtime.test_awareness import body, told
 from tests.realtime.test_room import typed

@@ -8,9 +8,9 @@ included, which is all that a reader of a Yjs document sees.
 
 from __future__ import annotations
 
-from realtime.attribution import CONTENT, NOW, value_at
-from realtime.chronicle import Branch, Chronicle
-from realtime.structs import ALIVE, DELETED, GC, STRING, TYPE, Content, Id, Item, encode
+from realtime.history.attribution import CONTENT, NOW, value_at
+from realtime.history.chronicle import Branch, Chronicle
+from realtime.history.structs import ALIVE, DELETED, GC, STRING, TYPE, Content, Id, Item, encode
 from realtime.update import EMPTY
 from realtime.wire import Range
 

@@ -10,7 +10,8 @@ from uuid import UUID
 import pycrdt
 import pytest
 
-from realtime import hocuspocus, protocol, wire
+from realtime import protocol, wire
+from realtime.hocuspocus import protocol as hocuspocus
 from realtime.hub import Hub
 from realtime.limits import Limits
 from tests.realtime.lines import Door, Line, auth, to

@@ -1,0 +1,1 @@
+"""Live documents for hocuspocus clients: one socket, many documents."""

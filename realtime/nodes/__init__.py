@@ -1,0 +1,1 @@
+"""Live documents on several nodes over one store."""
