@@ -51,6 +51,7 @@ class Coproduction:
         """Do one random thing."""
         acts = [self.grant, self.revoke, self.describe, self.add_node, self.add_node, self.change_node]
         acts += [self.change_node, self.add_asset, self.change_asset, self.edit, self.edit, self.register]
+        acts += [self.name_version, self.bring_back]
         try:
             if not self.processes or self.random.random() < 0.03:
                 await self.start()
@@ -180,6 +181,20 @@ class Coproduction:
         if self.documents:
             minute = self.random.choice([self.random.randrange(240), len(self.documents)])
             await self.burst(self.random.choice(self.documents), self.random.choice(self.people), minute)
+
+    async def name_version(self) -> None:
+        if self.documents:
+            document = self.random.choice(self.documents)
+            document.trigger_event(
+                Document.VersionNamed, version=self.id(), name=self.title(), reason="", through=1
+            )
+            await self.append(document.process, document, actor=self.random.choice(self.people))
+
+    async def bring_back(self) -> None:
+        if self.documents:
+            document = self.random.choice(self.documents)
+            document.trigger_event(Document.Restored, through=1, version=None)
+            await self.append(document.process, document, actor=self.random.choice(self.people))
 
     async def burst(
         self, document: Document, author: UUID, minute: float, *, lasting: float = 1, edits: int = 3

@@ -193,7 +193,7 @@ async def _of(pool: Pool, person: UUID, before: str | None = None, limit: int = 
 async def test_paging_is_complete_and_without_doubles(pool: Pool, views: Views, story: Coproduction) -> None:
     ilze = uuid4()
     process = (await story.start(administrator=ilze)).id
-    await story.work(300)
+    await story.work(600)
     for other in story.processes[1:]:
         other.grant(permission=uuid4(), grantee=ilze, rights=["view"])
         await story.append(other.id, other)

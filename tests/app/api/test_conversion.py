@@ -121,7 +121,7 @@ async def test_a_body_with_its_media_type(ana: Somebody) -> None:
         "headers": {"Content-Type": "text/html; charset=cp1257"},
     }
     assert (await ana.client.post(path, **sent)).status_code == 200  # type: ignore[arg-type]
-    assert await text(ana, id) == "Ž"
+    assert (await text(ana, id)).strip() == "Ž"
 
 
 async def test_the_same_request_sent_again_is_carried_out_once(ana: Somebody) -> None:

@@ -191,7 +191,7 @@ async def test_a_right_that_ends_ends_the_waiting(
     reader = Writer(bruno, document)
     await reader.read()
     waiting = asyncio.create_task(reader.read(wait=25, known=reader.version))
-    while not system.hub.open():  # noqa: ASYNC110  it waits in the room then
+    while not system.hub.metrics.sessions:  # noqa: ASYNC110  it waits in the room then
         await asyncio.sleep(0.01)
     await ana.delete(f"/api/v1/permissions/{granted['id']}")
     answer = await asyncio.wait_for(waiting, 5)
@@ -204,7 +204,7 @@ async def test_waiting_ends_at_once_when_the_server_stops(
     reader = Writer(ana, document)
     await reader.read()
     waiting = asyncio.create_task(reader.read(wait=25, known=reader.version))
-    while not system.hub.open():  # noqa: ASYNC110  it waits in the room then
+    while not system.hub.metrics.sessions:  # noqa: ASYNC110  it waits in the room then
         await asyncio.sleep(0.01)
     await asyncio.wait_for(system.hub.stop(), 5)
     answer = await asyncio.wait_for(waiting, 1)
@@ -215,10 +215,10 @@ async def test_who_hangs_up_leaves_the_room(ana: Somebody, document: str, system
     reader = Writer(ana, document)
     await reader.read()
     waiting = asyncio.create_task(reader.read(wait=25, known=reader.version))
-    while not system.hub.open():  # noqa: ASYNC110  it waits in the room then
+    while not system.hub.metrics.sessions:  # noqa: ASYNC110  it waits in the room then
         await asyncio.sleep(0.01)
     waiting.cancel()
-    while system.hub.open():  # noqa: ASYNC110
+    while system.hub.metrics.sessions:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
 
 

@@ -1,6 +1,6 @@
 // The rich text editor: TipTap on the shared XmlFragment "content".
 
-import { Editor } from "@tiptap/core";
+import { type CommandProps, Editor } from "@tiptap/core";
 import Collaboration from "@tiptap/extension-collaboration";
 import CollaborationCaret from "@tiptap/extension-collaboration-caret";
 import type { Config } from "./config.ts";
@@ -70,7 +70,7 @@ function commands(editor: Editor, config: Config): Record<string, Command> {
     blockquote: () => chain().toggleBlockquote().run(),
     link: () => void askForLink(editor, config),
     image: () => askForImage(editor),
-    table: () => chain().insertTable({ rows: 3, cols: 3, withHeaderRow: true }).run(),
+    table: () => chain().insertTable({ rows: 3, cols: 3, withHeaderRow: true }).command(roomAfter).run(),
     addRow: () => chain().addRowAfter().run(),
     addColumn: () => chain().addColumnAfter().run(),
     deleteRow: () => chain().deleteRow().run(),
@@ -81,6 +81,13 @@ function commands(editor: Editor, config: Config): Record<string, Command> {
   };
   for (const level of LEVELS) simple[`heading${level}`] = () => chain().toggleHeading({ level }).run();
   return simple;
+}
+
+// Somewhere to write after what was just put at the end.
+function roomAfter({ tr, dispatch, editor }: CommandProps): boolean {
+  const paragraph = editor.schema.nodes["paragraph"]?.create();
+  if (dispatch && paragraph && !tr.doc.lastChild?.isTextblock) tr.insert(tr.doc.content.size, paragraph);
+  return true;
 }
 
 function showState(editor: Editor, toolbar: Toolbar): void {

@@ -47,7 +47,8 @@ const Language = Mark.create({
 export function schemaExtensions({ openLinks }: { openLinks: boolean }): Extensions {
   return [
     // The shared history replaces the local one: undo takes back one's own edits only.
-    StarterKit.configure({ undoRedo: false, link: { openOnClick: openLinks, autolink: true } }),
+    // Opening is not editing: no paragraph is put after a last table unless somebody writes one.
+    StarterKit.configure({ undoRedo: false, trailingNode: false, link: { openOnClick: openLinks, autolink: true } }),
     TableKit.configure({ table: { resizable: false } }),
     Picture.configure({ inline: true, allowBase64: true }),
     Language,
