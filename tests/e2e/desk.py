@@ -91,9 +91,14 @@ def kept(page: Page) -> None:
         """async () => {
             const registered = await navigator.serviceWorker.getRegistration('/documents/')
             if (!registered?.active) return false
-            for (const name of await caches.keys())
-                if (name.endsWith(location.pathname.slice(11)))
-                    return (await (await caches.open(name)).keys()).length > 4
+            if (!await caches.match('/person', { cacheName: 'interlink-person' })) return false
+            const files = performance.getEntriesByType('resource').map(entry => new URL(entry.name).pathname)
+            const needed = [location.pathname, ...files.filter(file => file.startsWith('/static/assets/'))]
+            for (const name of await caches.keys()) {
+                if (!name.endsWith(location.pathname.slice(11))) continue
+                const kept = (await (await caches.open(name)).keys()).map(({ url }) => new URL(url).pathname)
+                return needed.every(file => kept.includes(file))
+            }
             return false
         }"""
     )
