@@ -1,4 +1,4 @@
-.PHONY: run test check faults bench conformance clean install
+.PHONY: run test check faults fuzz bench conformance clean install
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
