@@ -10,7 +10,7 @@ from functools import partial
 
 from tests.faults.network import Weather
 from tests.faults.nodes import POINTS, QUICK
-from tests.faults.run import Counts, Run
+from tests.faults.run import PATIENCE, Counts, Run
 from tests.faults.typists import Typist
 
 Scenario = Callable[[str, int], Awaitable[Counts]]
@@ -140,6 +140,7 @@ async def one_client_id_for_two(url: str, seed: int) -> Counts:
         client = run.chance.getrandbits(32)
         pair = [Typist(run.document, 50 + i, run.chance, client) for i in range(2)]
         for typist, node in zip(pair, run.nodes, strict=True):
+            typist.deletes = False  # their letters have the same ids: one would delete the other's
             typist.connect(node)
         await run.until(lambda: all(typist.synced for typist in pair), "no answer")
         for _ in range(6):
@@ -148,8 +149,11 @@ async def one_client_id_for_two(url: str, seed: int) -> Counts:
                     typist.press()
             await asyncio.sleep(run.chance.choice((0, 0, 0.001, 0.005)))
         await run.type(10)
-        rows = (await run.alive[0].store.load(run.document)).clients
-        owner = rows.get(pair[0].doc.client_id)
+        owner = None
+        async with asyncio.timeout(PATIENCE):
+            while owner is None:  # the first claim is on its way to the store
+                known = (await run.alive[0].store.load(run.document)).clients
+                owner = known.get(pair[0].doc.client_id)
         for typist in pair:
             if typist.person == owner:
                 run.typists.append(typist)

@@ -48,6 +48,7 @@ class Typist:
         self.node: Node | None = None
         self.peer: _Watched | None = None
         self.peers: list[_Watched] = []
+        self.deletes = True  # now and then
         self._number = number
         self._chance = chance
         self._shown_text = self.shown.get("content", type=pycrdt.Text)
@@ -89,7 +90,7 @@ class Typist:
     def press(self) -> None:
         """Insert a token somewhere, or now and then delete an own one."""
         own = [match for match in TOKEN.findall(str(self.text)) if match[1:3] == f"{self._number:02}"]
-        if own and self._chance.random() < 0.1:
+        if self.deletes and own and self._chance.random() < 0.1:
             token = self._chance.choice(own)
             at = str(self.text).index(token)
             self.deleted.add(token)
