@@ -16,10 +16,7 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from app.authorization import DocumentAccess
-from app.door import TurnedAway as TurnedAway
-from app.door import Visitor as Visitor
-from app.door import admission as admission
-from app.door import admit, admit_by_name
+from app.door import TurnedAway, admit, admit_by_name
 from app.live_socket import open_socket
 from app.system import System
 from domain.errors import NotFound

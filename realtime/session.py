@@ -6,7 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from realtime import protocol
-from realtime.connection import Channel, Connection, Source
+from realtime.channel import Channel, Source
+from realtime.connection import Connection
 from realtime.member import Member
 from realtime.protocol import Close, Message, Refusal, Step1
 

@@ -17,11 +17,11 @@ from pydantic import Field
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from app.door import TurnedAway, Visitor, admission
 from app.http.binding import Input
 from app.http.endpoint import Call, endpoint, routes_of
 from app.http.principal import CHALLENGE
 from app.http.problems import Problem
-from app.live import TurnedAway, Visitor, admission
 from realtime import protocol
 from realtime.crdt import merge
 from realtime.exchange import Answer, Incomplete, Question

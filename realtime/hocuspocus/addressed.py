@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from realtime import protocol
 from realtime.cell import Cell
-from realtime.connection import Channel
+from realtime.channel import Channel
 from realtime.hocuspocus import protocol as hocuspocus
 from realtime.member import Member
 from realtime.protocol import STEP1

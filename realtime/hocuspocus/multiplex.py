@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from realtime.connection import Channel, Connection
+from realtime.channel import Channel
+from realtime.connection import Connection
 from realtime.hocuspocus import protocol as hocuspocus
 from realtime.hocuspocus.addressed import AddressedChannel
 from realtime.hocuspocus.place import Admit, Door, Place

@@ -8,7 +8,8 @@ from datetime import datetime
 from uuid import uuid4
 
 from realtime import protocol, wire
-from realtime.connection import Allowance, Channel
+from realtime.channel import Channel
+from realtime.connection import Allowance
 from realtime.limits import Limits
 from realtime.member import Member
 from realtime.metrics import Metrics
