@@ -6,7 +6,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from app.cli import _parser
+from app.cli import parser
 from realtime.limits import Limits
 from realtime.metrics import Metrics
 
@@ -30,4 +30,4 @@ def test_the_commands_exist() -> None:
     document = "5f0c4a68-3c0e-4c5c-8f0b-0f3a1a2b3c4d"
     for line in re.findall(r"^interlink (documents [a-z]+(?: --all)?)", PAGE, re.MULTILINE):
         arguments = line.split()
-        _parser().parse_args(arguments if "--all" in arguments else [*arguments, document])
+        parser().parse_args(arguments if "--all" in arguments else [*arguments, document])

@@ -1,6 +1,6 @@
 """The event log for integrators: one resource, as a batch, as lines, as a stream.
 
-Authorisation is asked for each event when it is read (app/api/event_access.py).
+Authorisation is asked for each event when it is read (app/events/access.py).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from app.api.cloud_events import BATCH, NDJSON, encode, schema
-from app.api.event_pages import Page, read_page
-from app.api.event_stream import EventStream
-from app.api.tail import Tail
+from app.events.cloud_events import BATCH, NDJSON, encode, schema
+from app.events.pages import Page, read_page
+from app.events.sse import EventStream
+from app.events.tail import Tail
 from app.http.binding import Input
 from app.http.consistency import MAX_POSITION, check_reached, parse_position
 from app.http.endpoint import Call, endpoint, routes_of

@@ -9,11 +9,12 @@ from asyncpg import Record
 
 from domain.ports import EventFilter, RecordedEvent
 
-EVENT = """
+COLUMNS = """
 SELECT position, event_id, stream, stream_version, type, schema_version, recorded_at, actor,
     on_behalf_of, command_id, correlation_id, causation_id, process, tags, payload, attachment
-FROM events
 """
+
+EVENT = f"{COLUMNS} FROM events"
 
 STREAM = f"{EVENT} WHERE stream = $1 AND stream_version > $2 ORDER BY stream_version LIMIT $3"
 
@@ -71,7 +72,7 @@ def _types(types: Sequence[str], clause: Any) -> str:
 
 
 def event(row: Record) -> RecordedEvent:
-    """A row of the events table as an event."""
+    """A row of the events table as an event; more columns than EVENT reads may follow."""
     values = list(row.values())
     values[13] = tuple(values[13])
-    return RecordedEvent(*values)
+    return RecordedEvent(*values[:16])

@@ -33,7 +33,6 @@ def test_it_is_an_event_log(log: PostgresEventLog) -> None:
     "statement",
     [
         "UPDATE events SET payload = ''",
-        "UPDATE events SET payload = payload WHERE false",
         "DELETE FROM events",
         "DELETE FROM events WHERE position = 1",
         "TRUNCATE events",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 from uuid import UUID
 
-from app.api.event_access import EventAccess
+from app.events.access import EventAccess
 from app.system import System
 from domain.ports import EventFilter, RecordedEvent
 

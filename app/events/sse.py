@@ -15,8 +15,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from uuid import UUID
 
-from app.api.event_access import EventAccess, matches
-from app.api.tail import Entry, Tail
+from app.events.access import EventAccess, matches
+from app.events.tail import Entry, Tail
 from app.http.problems import Problem
 from app.system import System
 from domain.errors import Unavailable

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import structlog
 
-from app.api.cloud_events import encode
+from app.events.cloud_events import encode
 from domain.ports import EventLog, RecordedEvent
 
 log = structlog.get_logger(__name__)

@@ -1,0 +1,1 @@
+"""The log proves itself: checkpoints, proofs, witnesses, exports and their verification."""

@@ -1,0 +1,31 @@
+"""How a command says what it is called, what it takes, and what it needs before it runs."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from app.settings import Settings
+
+Command: TypeAlias = Callable[[Settings, argparse.Namespace], Awaitable[None]]
+"""What runs; its docstring's first line is its help. Raises one of app.cli.REFUSALS to end with one line."""
+
+Parsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def add(
+    to: Parsers, name: str, run: Command, *, data_dir: bool = True, serves: bool = False
+) -> argparse.ArgumentParser:
+    """A command's parser, to which its arguments are added.
+
+    `data_dir`: it needs DATA_DIR, which is made if missing. `serves`: only one such may run on it.
+    """
+    command = to.add_parser(name, help=(run.__doc__ or "").partition("\n")[0], description=run.__doc__)
+    command.set_defaults(run=run, needs_data_dir=data_dir, serves=serves)
+    return command
+
+
+def group(to: Parsers, name: str, help: str) -> Parsers:
+    """A command that has commands of its own."""
+    return to.add_parser(name, help=help).add_subparsers(required=True, metavar="COMMAND")

@@ -1,0 +1,1 @@
+"""Aggregates, views and documents as they were at a position or moment."""

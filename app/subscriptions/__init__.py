@@ -1,0 +1,1 @@
+"""Integrators' subscriptions: what each still has to get, by webhook or by pulling."""

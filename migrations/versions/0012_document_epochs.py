@@ -1,0 +1,18 @@
+"""Documents from which text was redacted.
+
+Revision ID: 0012
+Revises: 0011
+"""
+
+from alembic import op
+
+revision = "0012"
+down_revision = "0011"
+
+SQL = """
+"""
+
+
+def upgrade() -> None:
+    for statement in filter(str.strip, SQL.split(";\n")):  # the driver takes one at a time
+        op.execute(statement)
