@@ -87,21 +87,22 @@ def write(page: Page, text: str) -> None:
 
 def kept(page: Page) -> None:
     """Wait until this browser has everything to open the page without a network."""
-    page.wait_for_function(
-        """async () => {
-            const registered = await navigator.serviceWorker.getRegistration('/documents/')
-            if (!registered?.active) return false
-            if (!await caches.match('/person', { cacheName: 'interlink-person' })) return false
-            const files = performance.getEntriesByType('resource').map(entry => new URL(entry.name).pathname)
-            const needed = [location.pathname, ...files.filter(file => file.startsWith('/static/assets/'))]
-            for (const name of await caches.keys()) {
-                if (!name.endsWith(location.pathname.slice(11))) continue
-                const kept = (await (await caches.open(name)).keys()).map(({ url }) => new URL(url).pathname)
-                return needed.every(file => kept.includes(file))
-            }
-            return false
-        }"""
-    )
+    until(page, lambda: bool(page.evaluate(_KEPT)))  # `wait_for_function` would take the promise for a yes
+
+
+_KEPT = """async () => {
+    const registered = await navigator.serviceWorker.getRegistration('/documents/')
+    if (!registered?.active) return false
+    if (!await caches.match('/person', { cacheName: 'interlink-person' })) return false
+    const files = performance.getEntriesByType('resource').map(entry => new URL(entry.name).pathname)
+    const needed = [location.pathname, ...files.filter(file => file.startsWith('/static/assets/'))]
+    for (const name of await caches.keys()) {
+        if (!name.endsWith(location.pathname.slice(11))) continue
+        const kept = (await (await caches.open(name)).keys()).map(({ url }) => new URL(url).pathname)
+        return needed.every(file => kept.includes(file))
+    }
+    return false
+}"""
 
 
 def until(page: Page, holds: Callable[[], bool]) -> None:

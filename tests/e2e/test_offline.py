@@ -149,7 +149,7 @@ def test_copies_belong_to_one_person_and_go_with_them(
     janis.goto("/")
     janis.get_by_role("button", name="Marco Ferri").click()
     expect(janis.locator("main h1")).to_be_visible()
-    janis.wait_for_function("async () => (await caches.keys()).length <= 1")
+    until(janis, lambda: janis.evaluate("async () => (await caches.keys()).length") <= 1)
     line.cut()
     with pytest.raises(Exception, match="ERR_"):
         janis.goto(path)
