@@ -1,19 +1,18 @@
 """Events as the outside gets them: CloudEvents 1.0 in JSON.
 
-Beyond the specification's own attributes: `sequence` (the log position, 20 digits), `actor`,
-`correlationid`, `causationid`, `process` and `streamversion`. `data` is the payload at the schema
-version that `dataschema` names; an attachment is put into its member as `base64`.
+`data` is the payload at the schema version that `dataschema` names; an attachment is put into its
+member as `base64`. The attributes are those of app/events/attributes.py.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-from datetime import UTC
 from typing import Any
 
 from pydantic import create_model
 
+from app.events.attributes import ATTRIBUTES
 from domain.catalogue import EVENTS
 from domain.ports import RecordedEvent
 from domain.registry import EventType, UnknownEventType
@@ -24,43 +23,25 @@ NDJSON = "application/x-ndjson"
 
 def encode(event: RecordedEvent, source: str) -> bytes:
     """One event as one line of JSON; `source` is this installation's address."""
-    data, version = _data(event)
-    attributes = {
-        "specversion": "1.0",
-        "id": str(event.event_id),
-        "source": source,
-        "type": event.type,
-        "subject": str(event.stream),
-        "time": event.recorded_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-        "datacontenttype": "application/json",
-        "dataschema": f"{source}/schemas/{event.type}/{version}.json",
-        "sequence": f"{event.position:020d}",
-        "streamversion": event.version,
-        "process": _text(event.process),
-        "actor": _text(event.actor),
-        "correlationid": _text(event.correlation_id),
-        "causationid": _text(event.causation_id),
-        "data": data,
+    present: dict[str, Any] = {
+        name: value for name, of in ATTRIBUTES.items() if (value := of(event, source)) is not None
     }
-    present = {name: value for name, value in attributes.items() if value is not None}
+    present["data"] = _data(event)
     return json.dumps(present, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _data(event: RecordedEvent) -> tuple[dict[str, Any], int]:
+def _data(event: RecordedEvent) -> dict[str, Any]:
     """The payload at the version that this code knows; as it was stored, if it knows none."""
     try:
         data, entry = EVENTS.payload(event), EVENTS[event.type]
     except UnknownEventType:
-        return json.loads(event.payload), event.schema_version
+        found: dict[str, Any] = json.loads(event.payload)
+        return found
     if entry.attachment_field and event.attachment is not None:
         described = data[entry.attachment_field]
         encoded = base64.b64encode(event.attachment).decode()
         data[entry.attachment_field] = {**described, "base64": encoded}
-    return data, entry.schema_version
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+    return data
 
 
 def schema(entry: EventType, address: str) -> dict[str, Any]:
