@@ -1,0 +1,105 @@
+"""Signatures that the reference libraries accept, and secrets that only their own key opens."""
+
+import base64
+import json
+import time
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from hypothesis import given
+from hypothesis import strategies as st
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from app.subscriptions.signing import (
+    BadSecret,
+    SecretCipher,
+    new_private_key,
+    new_shared_secret,
+    public_key,
+    sign,
+)
+from tests.nodejs import Node
+
+BODY = '{"type":"plan.node_added","data":{"title":"Žuvis – ēdiens"}}'.encode()
+
+
+def now() -> int:
+    return int(time.time())
+
+
+def test_the_reference_library_verifies_ours() -> None:
+    secret = new_shared_secret()
+    headers = sign([secret], "evt-1", now(), BODY)
+    assert Webhook(secret).verify(BODY, headers) == json.loads(BODY)
+
+
+@given(st.text(), st.uuids(), st.binary(min_size=24, max_size=64))
+def test_ours_is_what_the_reference_library_signs(body: str, id: object, key: bytes) -> None:
+    secret = "whsec_" + base64.b64encode(key).decode()
+    at = now()
+    ours = sign([secret], str(id), at, body.encode())["webhook-signature"]
+    assert ours == Webhook(secret).sign(str(id), datetime.fromtimestamp(at, UTC), body)
+
+
+def test_a_changed_byte_is_not_verified() -> None:
+    secret = new_shared_secret()
+    headers = sign([secret], "evt-1", now(), BODY)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(secret).verify(BODY.replace(b"data", b"dato"), headers)
+
+
+def test_the_libraries_of_both_languages_verify_while_a_secret_is_rotated() -> None:
+    old, new, key = new_shared_secret(), new_shared_secret(), new_private_key()
+    headers = sign([new, old, key], str(uuid4()), now(), BODY)
+    asked = {"body": BODY.decode(), "headers": headers, "secrets": [old, new, new_shared_secret()]}
+    answer = json.loads(Node().run("verify_webhook.mjs", stdin=json.dumps(asked), timeout=60))
+    assert answer == [True, True, False]
+    for secret in (old, new):
+        assert Webhook(secret).verify(BODY, headers)
+
+
+def test_the_public_key_verifies_the_asymmetric_signature() -> None:
+    private = new_private_key()
+    at = now()
+    [version, signature] = sign([private], "evt-1", at, BODY)["webhook-signature"].split(",")
+    public = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key(private).removeprefix("whpk_")))
+    public.verify(base64.b64decode(signature), b"evt-1.%d." % at + BODY)
+    with pytest.raises(InvalidSignature):
+        public.verify(base64.b64decode(signature), b"evt-2.%d." % at + BODY)
+    assert version == "v1a"
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["", "whsec_", "whsec_AAAA", "whsec_!!!!", "whsk_AAAA", "secret", "whpk_" + "A" * 44],
+    ids=["empty", "no key", "short", "not base64", "short private", "no prefix", "public"],
+)
+def test_what_is_no_key_signs_nothing(key: str) -> None:
+    with pytest.raises(BadSecret):
+        sign([key], "evt-1", now(), BODY)
+
+
+def test_nothing_goes_out_unsigned() -> None:
+    with pytest.raises(BadSecret):
+        sign([], "evt-1", now(), BODY)
+    with pytest.raises(BadSecret):
+        sign([new_shared_secret()], "evt.1", now(), BODY)
+
+
+def test_a_sealed_secret_opens_with_its_key_and_for_its_subscription_only() -> None:
+    cipher, subscription, secret = SecretCipher(b"installation"), uuid4(), new_shared_secret()
+    sealed = cipher.seal(secret, subscription)
+    assert cipher.open(sealed, subscription) == secret
+    assert secret.encode() not in sealed
+    assert cipher.seal(secret, subscription) != sealed
+    for other, where, what in (
+        (SecretCipher(b"another"), subscription, sealed),
+        (cipher, uuid4(), sealed),
+        (cipher, subscription, sealed[:-1] + bytes([sealed[-1] ^ 1])),
+        (cipher, subscription, sealed[:5]),
+    ):
+        with pytest.raises(BadSecret):
+            other.open(what, where)
