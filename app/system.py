@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from app.conversion.converter import Converter
     from app.database.postgres import Pool
     from app.documents.redis import RedisBus
+    from app.events.access_log import AccessLog
     from app.people import People
     from app.repository import Repository
     from app.settings import Settings
@@ -37,4 +38,5 @@ class System:
     exchanges: Exchanges
     history: History
     converter: Converter
+    accesses: AccessLog
     bus: RedisBus | None = None  # None: this is the only node

@@ -20,6 +20,7 @@ from app.documents.checkup import Checkup
 from app.documents.postgres import PostgresDocumentStore
 from app.documents.redis import RedisBus
 from app.eventlog.postgres import PostgresEventLog
+from app.events.access_log import AccessLog
 from app.live import watch_rights, watch_sign_ins
 from app.people import People
 from app.repository import Repository
@@ -73,6 +74,8 @@ async def system(settings: Settings, url: str) -> AsyncIterator[System]:
         hub = Hub(store, limits=settings.live, bus=bus)
         await hub.start()
         stack.push_async_callback(hub.stop)
+        accesses = AccessLog(log_)
+        await stack.enter_async_context(accesses.writing())
         repository = Repository(log_)
         people = People(pool, log_)
         result = System(
@@ -89,6 +92,7 @@ async def system(settings: Settings, url: str) -> AsyncIterator[System]:
             exchanges=Exchanges(hub, settings.live),
             history=History(store),
             converter=Converter(settings.conversion),
+            accesses=accesses,
         )
         await stack.enter_async_context(background(watch_rights(result)))
         await stack.enter_async_context(background(watch_sign_ins(result)))

@@ -6,6 +6,7 @@ golden file beside the old ones in tests/golden/events.
 
 from __future__ import annotations
 
+from domain.access import Access
 from domain.asset import Asset
 from domain.document import Document
 from domain.person import Person
@@ -29,3 +30,4 @@ EVENTS.add(
 )
 EVENTS.add(Asset, Asset.Created, Asset.Renamed, Asset.Disabled, Asset.Restored)
 EVENTS.add(Document, Document.Created, Document.Edited, Document.VersionNamed, Document.Restored)
+EVENTS.add(Access, Access.Recorded)

@@ -12,6 +12,7 @@ from app.commands import plan as plans
 from app.commands import process as processes
 from app.database.postgres import Pool
 from app.documents.postgres import PostgresDocumentStore
+from app.events.access_log import AccessLog
 from app.people import People
 from app.repository import Repository
 from app.settings import Settings
@@ -39,6 +40,7 @@ def make_system(pool: Pool, log: EventLog, *, views: object = None, hub: object 
         exchanges=cast(Any, SimpleNamespace()),
         converter=cast(Any, SimpleNamespace()),
         history=History(PostgresDocumentStore(pool, log)),
+        accesses=AccessLog(log),
     )
 
 
