@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from app.events.access_log import Reader
 from app.events.cloud_events import BATCH, NDJSON, encode, schema
 from app.events.pages import Page, read_page
 from app.events.sse import EventStream
@@ -27,6 +28,7 @@ from app.http.consistency import MAX_POSITION, check_reached, parse_position
 from app.http.endpoint import Call, endpoint, routes_of
 from app.http.principal import authenticate
 from app.http.problems import Problem
+from domain.access import Way
 from domain.catalogue import EVENTS
 from domain.errors import NotFound
 from domain.ports import EventFilter
@@ -98,6 +100,7 @@ async def read(call: Call, query: Wanted) -> Response:
         return await _stream(call, query)
     await check_reached(call.system, query.after, "after")
     page = await _page(call, query)
+    call.system.accesses.note(reader(call, "page"), page.events)
     source = call.system.settings.address
     lines = [encode(event, source) for event in page.events]
     body = b"".join(line + b"\n" for line in lines) if accepted == NDJSON else b"[%b]" % b",".join(lines)
@@ -130,6 +133,12 @@ async def _page(call: Call, query: Wanted) -> Page:
         query = query.model_copy(update={"after": page.position})
         page = await read_page(call.system, call.person, query.where, query)
     return page
+
+
+def reader(call: Call, way: Way) -> Reader:
+    """Who reads, for the access log."""
+    assert call.principal is not None
+    return Reader(call.person, call.principal.token, way)
 
 
 def _next(request: Request, query: Wanted, page: Page) -> str:

@@ -222,3 +222,14 @@ async def test_schemas_that_are_not(visitor: httpx.AsyncClient) -> None:
 async def test_strangers_read_nothing(visitor: httpx.AsyncClient) -> None:
     for accept in ("*/*", "text/event-stream"):
         assert (await visitor.get(EVENTS, headers={"Accept": accept})).status_code == 401
+
+
+async def test_reading_is_recorded_for_those_who_see_the_process(ana: Somebody, system: System) -> None:
+    process = await ana.a_process("Watched")
+    before = (await ana.client.get("/api/v1/events")).json()
+    await system.accesses.write()
+    found = (await ana.client.get("/api/v1/events", params={"type": "access.recorded"})).json()
+    ours = [event for event in found if event.get("process") == str(process)]
+    assert [(event["actor"], event["data"]["way"]) for event in ours] == [(str(ana.person), "page")]
+    assert ours[0]["data"]["events"] == sum(event.get("process") == str(process) for event in before)
+    assert ours[0]["data"]["last"] == int(before[-1]["sequence"])
