@@ -24,7 +24,7 @@ from app.conversion.limits import ConversionLimits
 from realtime.limits import Limits
 
 SECRETS = ("database_url", "redis_url", "secret_key")
-_FAMILIES = ("LOG_", "AUTH_", "ALLOW_", "LIVE_", "CONVERSION_")
+_FAMILIES = ("LOG_", "AUTH_", "ALLOW_", "LIVE_", "CONVERSION_", "ERASURE_")
 _LIMITS = {
     f"{group}_{field.name}": (group, field.name)
     for group, limits in (("live", Limits), ("conversion", ConversionLimits))
@@ -61,6 +61,9 @@ class Settings(BaseModel):
     log_format: Literal["text", "json"] = Field("text", description="how log lines look")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe line kept"
+    )
+    erasure_delay_days: int = Field(
+        7, ge=0, le=30, description="days in which a person may call back that they be erased"
     )
     allow_insecure_demo: bool = Field(False, description="serve AUTH_MODE=demo on a public address")
     live: Limits = Field(Limits(), description="limits of live documents, each as LIVE_<NAME>")

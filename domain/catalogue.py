@@ -15,7 +15,7 @@ from domain.process import Process
 from domain.registry import Registry
 
 EVENTS = Registry()
-EVENTS.add(Person, Person.Registered)
+EVENTS.add(Person, Person.Registered, Person.Erased)
 EVENTS.add(Process, Process.Started, Process.Described, Process.RightGranted, Process.RightRevoked)
 EVENTS.add(
     Plan,

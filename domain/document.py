@@ -52,6 +52,7 @@ class Document(Aggregate):
 
         TOPIC = "document.version_named"
         TAGGED = ("version",)
+        PERSONAL = ("reason",)
         version: UUID
         name: str
         reason: str

@@ -7,6 +7,7 @@ Payload bytes are canonical JSON (sorted keys, no spaces, UTF-8), so the same ev
 the same bytes. A field of type `bytes` is kept out of the JSON: it becomes the attachment, and
 the JSON names its SHA-256 and size, so that what proves the payload proves the attachment.
 Fields that a class names in `TAGGED` become tags (`node:<id>`), by which the event can be found.
+Text fields that it names in `PERSONAL` hold a person's own words, and become empty when they are erased.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class EventType:
     payload_fields: Mapping[str, Any]
     attachment_field: str | None
     tagged_fields: tuple[str, ...]
+    personal_fields: tuple[str, ...] = ()
 
     def upcast(self, payload: dict[str, Any], version: int) -> dict[str, Any]:
         """Bring a payload to the current schema version; raises UnknownEventType."""
@@ -162,6 +164,7 @@ def _describe(
         payload_fields=own,
         attachment_field=next(iter(binary), None),
         tagged_fields=getattr(event_class, "TAGGED", ()),
+        personal_fields=getattr(event_class, "PERSONAL", ()),
     )
 
 

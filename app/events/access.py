@@ -1,8 +1,9 @@
 """Which events one reader may see, decided event by event at the moment of reading.
 
 An event of a process is for those who may view the node that it is about, or the whole process if
-it is about no node; an event of a person is for that person. What `Authorization` answered is kept for a
-moment, and forgotten at once when the rights in that process change.
+it is about no node; an event of a person is for that person. That somebody was erased is for all who
+have signed in: it holds ids only, and whoever verifies or keeps copies must know. What `Authorization`
+answered is kept for a moment, and forgotten at once when the rights in that process change.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from app.system import System
 from domain.asset import Asset
 from domain.document import Document
 from domain.errors import NotFound
+from domain.person import Person
 from domain.ports import EventFilter, RecordedEvent
 
 KEPT = 5.0  # seconds that an answer holds at most
@@ -35,6 +37,8 @@ class EventAccess:
 
     async def may_see(self, event: RecordedEvent) -> bool:
         """Whether the reader may see this event now."""
+        if event.type == Person.Erased.TOPIC:
+            return True
         if event.process is None:
             return event.stream == self._person
         try:

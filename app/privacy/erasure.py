@@ -1,0 +1,190 @@
+"""Forgetting a person: everything that says who they are, and, if wished, what they wrote.
+
+Each step can be repeated, and stops in the middle of one are harmless: sign-ins end first, so that
+nothing new is written; what is to take the place of payloads is staged; then one append of
+`person.erased` replaces payloads and deletes rows in its own transaction. What is begun and not
+finished is found again by `carry_out`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any, cast
+from uuid import UUID, uuid5
+
+import structlog
+from eventsourcing.domain import AggregateEvent
+
+from app.database.failures import unavailable_when_away
+from app.live import SIGN_INS_EVERY
+from app.privacy import erasure_list, words
+from app.privacy.requests import Erasure, ErasureRequests
+from app.privacy.rows import END_SIGN_INS, delete_owned
+from app.system import System
+from domain.catalogue import EVENTS
+from domain.errors import Conflict, DomainError, Unavailable
+from domain.person import Person
+from domain.ports import Context
+
+log = structlog.get_logger(__name__)
+
+EVERY = 10.0  # seconds between looks for requests that are due
+ROUNDS = 5
+_SALT = 32  # bytes
+_LOCK = "SELECT pg_try_advisory_lock(hashtextextended($1, 7035991))"
+_UNLOCK = "SELECT pg_advisory_unlock(hashtextextended($1, 7035991))"
+_UNSTAGE = "DELETE FROM event_rewrites WHERE erasure = $1"
+_STAGE = """
+INSERT INTO event_rewrites (erasure, position, payload, attachment, salt) VALUES ($1, $2, $3, $4, $5)
+"""
+_REPLACED = """
+SELECT r.position, coalesce(e.commitment, sha256(e.salt || e.payload)) AS before,
+    sha256(r.salt || r.payload) AS after
+FROM event_rewrites AS r JOIN events AS e USING (position) WHERE r.erasure = $1 ORDER BY r.position
+"""
+_LATE = """
+SELECT EXISTS (SELECT FROM document_updates WHERE person_id = $1)
+    OR EXISTS (SELECT FROM events WHERE position > $2 AND actor = $1 AND type = 'document.edited')
+"""
+
+
+async def erase(system: System, person: UUID, *, basis: str, text: str, by: UUID | None) -> Erasure:
+    """Erase somebody now. A second call finds it done, or does what is left.
+
+    `basis` is one of domain.person.BASES, `text` one of FATES. Raises Invalid, NotFound (nobody has this
+    id), Conflict (another process is at it), Unavailable.
+    """
+    await system.repository.load(Person, person)
+    requests = ErasureRequests(system.pool)
+    erasure = await requests.ask(person, basis=basis, text=text, by=by, delay=timedelta())
+    if erasure.finished_at is None:
+        await perform(system, erasure)
+    return erasure
+
+
+async def perform(system: System, erasure: Erasure) -> None:
+    """Carry a request out to its end; raises Conflict, NotFound (called back), Unavailable."""
+    requests = ErasureRequests(system.pool)
+    async with _alone(system, erasure.person):
+        erasure = await requests.begin(erasure.id)
+        await asyncio.to_thread(erasure_list.add, system.settings.data_dir, erasure)
+        await _end_sign_ins(system, erasure.person)
+        for number in range(ROUNDS):
+            position = await _round(system, erasure, uuid5(erasure.id, str(number)))
+            if not await _is_late(system, erasure, position):
+                break
+        else:
+            raise Unavailable("the person still writes; their erasure goes on later")
+        await requests.finish(erasure.id)
+        log.info("person_erased", erasure=str(erasure.id), position=position)
+
+
+async def carry_out(system: System) -> None:
+    """Carry out what is due, for ever."""
+    while True:
+        await asyncio.sleep(EVERY)
+        try:
+            await carry_out_due(system)
+        except Exception as error:
+            log.warning("erasures_wait", error=type(error).__name__)
+
+
+async def carry_out_due(system: System) -> None:
+    """Carry out what is due now, and note in this node's list what other nodes carried out."""
+    requests = ErasureRequests(system.pool)
+    for erasure in await requests.due():
+        try:
+            await perform(system, erasure)
+        except DomainError as error:
+            log.warning("erasure_waits", erasure=str(erasure.id), reason=error.code)
+    for erasure in await requests.begun():
+        await asyncio.to_thread(erasure_list.add, system.settings.data_dir, erasure)
+
+
+@asynccontextmanager
+async def _alone(system: System, person: UUID) -> AsyncIterator[None]:
+    """Nobody else erases this person during the block; raises Conflict if somebody does."""
+    with unavailable_when_away():
+        connection = await system.pool.acquire()
+    try:
+        with unavailable_when_away():
+            mine = await connection.fetchval(_LOCK, str(person))
+        if not mine:
+            raise Conflict("another process erases this person", code="erasure_begun")
+        try:
+            yield
+        finally:
+            if not connection.is_closed():
+                await connection.fetchval(_UNLOCK, str(person))
+    finally:
+        await system.pool.release(connection)
+
+
+async def _end_sign_ins(system: System, person: UUID) -> None:
+    """End sessions and tokens, and wait until open documents are closed here and on other nodes."""
+    ended: list[UUID] = []
+    with unavailable_when_away():
+        for statement in END_SIGN_INS:
+            ended += [row["id"] for row in await system.pool.fetch(statement, person)]
+    for credential in ended:
+        system.hub.sign_out(credential)
+    if ended:
+        await asyncio.sleep(2 * SIGN_INS_EVERY)  # other nodes look once in each such time
+    await system.views.wait_all(await system.log.head())
+
+
+async def _round(system: System, erasure: Erasure, command: UUID) -> int:
+    """Stage and append once; returns the position of the event. Done before: its position then."""
+    known = await system.log.result_of(command)
+    if known is not None:
+        return known.last
+    documents = await _stage(system, erasure, command)
+    replaced = await _replaced(system.pool, command)
+    person = await system.repository.load(Person, erasure.person)
+    person.erase(basis=erasure.basis, text=erasure.text, documents=documents, replaced=replaced)
+    [event] = person.collect_events()
+
+    async def alongside(connection: Any) -> None:
+        if await _replaced(connection, command) != replaced:
+            raise Conflict("what was staged has changed", code="erasure_begun")
+        await words.forget(connection, erasure)
+        await connection.execute("SELECT rewrite_events($1)", command)
+        await delete_owned(connection, erasure.person)
+
+    context = Context(actor=erasure.asked_by, command_id=command)
+    stored = await system.log.append(
+        [EVENTS.encode(cast(AggregateEvent, event))], context, alongside=alongside
+    )
+    return stored.last
+
+
+async def _stage(system: System, erasure: Erasure, command: UUID) -> Sequence[UUID]:
+    """Put down what takes the place of payloads; returns the documents that lose text."""
+    with unavailable_when_away():
+        await system.pool.execute(_UNSTAGE, command)
+    if erasure.text != "redact":
+        return ()
+    blanked = [(command, *row, os.urandom(_SALT)) async for row in words.blanked(system.log, erasure.person)]
+    with unavailable_when_away():
+        await system.pool.executemany(_STAGE, blanked)
+    return ()
+
+
+async def _replaced(connection: Any, command: UUID) -> bytes:
+    """What `Person.Erased.replaced` holds, of what is staged."""
+    with unavailable_when_away():
+        rows = await connection.fetch(_REPLACED, command)
+    return b"".join(row["position"].to_bytes(8, "big") + row["before"] + row["after"] for row in rows)
+
+
+async def _is_late(system: System, erasure: Erasure, position: int) -> bool:
+    """Whether something was written by a connection that ended after the text was staged."""
+    if erasure.text != "redact":
+        return False
+    with unavailable_when_away():
+        late: bool = await system.pool.fetchval(_LATE, erasure.person, position)
+    return late
