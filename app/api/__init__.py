@@ -12,6 +12,7 @@ from app.api import (
     me,
     nodes,
     permissions,
+    privacy,
     processes,
     sign_in,
     tokens,
@@ -26,6 +27,7 @@ __all__ = ["close_streams", "routes"]
 _resources: list[BaseRoute] = [
     *sign_in.routes,
     *me.routes,
+    *privacy.routes,
     *tokens.routes,
     *processes.routes,
     *permissions.routes,
