@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from app.database.postgres import Pool
     from app.documents.redis import RedisBus
     from app.events.access_log import AccessLog
+    from app.past import Past
     from app.people import People
     from app.repository import Repository
     from app.settings import Settings
@@ -37,6 +38,7 @@ class System:
     hub: Hub
     exchanges: Exchanges
     history: History
+    past: Past
     converter: Converter
     accesses: AccessLog
     bus: RedisBus | None = None  # None: this is the only node

@@ -22,6 +22,7 @@ from app.documents.redis import RedisBus
 from app.eventlog.postgres import PostgresEventLog
 from app.events.access_log import AccessLog
 from app.live import watch_rights, watch_sign_ins
+from app.past import Past
 from app.people import People
 from app.privacy.erasure import carry_out
 from app.repository import Repository
@@ -92,6 +93,7 @@ async def system(settings: Settings, url: str) -> AsyncIterator[System]:
             bus=bus,
             exchanges=Exchanges(hub, settings.live),
             history=History(store),
+            past=Past(pool, log_),
             converter=Converter(settings.conversion),
             accesses=accesses,
         )

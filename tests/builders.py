@@ -13,6 +13,7 @@ from app.commands import process as processes
 from app.database.postgres import Pool
 from app.documents.postgres import PostgresDocumentStore
 from app.events.access_log import AccessLog
+from app.past import Past
 from app.people import People
 from app.repository import Repository
 from app.settings import Settings
@@ -40,6 +41,7 @@ def make_system(pool: Pool, log: EventLog, *, views: object = None, hub: object 
         exchanges=cast(Any, SimpleNamespace()),
         converter=cast(Any, SimpleNamespace()),
         history=History(PostgresDocumentStore(pool, log)),
+        past=Past(pool, log),
         accesses=AccessLog(log),
     )
 

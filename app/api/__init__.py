@@ -11,6 +11,7 @@ from app.api import (
     events,
     me,
     nodes,
+    past,
     permissions,
     privacy,
     processes,
@@ -37,6 +38,7 @@ _resources: list[BaseRoute] = [
     *conversion.routes,
     *updates.routes,
     *versions.routes,
+    *past.routes,
     *events.routes,
 ]
 routes: list[BaseRoute] = [*_resources, *describing(_resources)]

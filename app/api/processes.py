@@ -13,7 +13,8 @@ from app.api.writing import Items, Output, Paging, Written
 from app.commands import process as commands
 from app.http.binding import Input
 from app.http.endpoint import Call, endpoint, routes_of
-from domain.errors import NotFound
+from app.moments import position_of
+from domain.errors import Forbidden, NotFound
 from domain.rights import RIGHTS, Right
 from projections import activity, plan, processes
 from projections.activity import ActivityRow
@@ -72,9 +73,13 @@ class Search(Paging):
 
 
 class Whole(Input):
-    """Whether disabled nodes and assets are shown too."""
+    """Whether disabled nodes and assets are shown too.
+
+    `at`: a log position or an RFC 3339 time; absent: now.
+    """
 
     disabled: bool = False
+    at: str | None = Field(None, min_length=1, max_length=40)
 
 
 class Activity(Output):
@@ -152,11 +157,26 @@ async def describe(call: Call, process: UUID, body: ProcessChange) -> Written:
 
 @endpoint("GET", "/api/v1/processes/{process}/tree", scope="read", waits=True, summary="The plan")
 async def tree(call: Call, process: UUID, query: Whole) -> Items[TreeNode]:
-    """The phases with all below, in order; only what you may view, and what leads there."""
+    """The phases with all below, in order; only what you may view, and what leads there.
+
+    With `at` as it was then, if you may view the whole process.
+    """
     await call.system.authorization.require(call.person, "view", process)
-    nodes = await plan.tree(call.system.pool, process, disabled=query.disabled)
+    if query.at is None:
+        nodes = await plan.tree(call.system.pool, process, disabled=query.disabled)
+    else:
+        nodes = await _tree_at(call, process, query.at, query.disabled)
     rights = await call.system.authorization.rights_by_node(call.person, process)
     return Items(items=visible(nodes, rights))
+
+
+async def _tree_at(call: Call, process: UUID, at: str, disabled: bool) -> list[plan.TreeNode]:
+    """Nodes have moved since: what leads to a node that one may view may have been another's then."""
+    if not await call.system.authorization.sees_whole(call.person, process):
+        raise Forbidden("this needs the right to view the whole process")
+    position = await position_of(call.system, at, "at")
+    async with call.system.past.views.at(process, position, plan.VIEW) as then:
+        return await plan.tree(then, process, disabled=disabled)
 
 
 @endpoint("GET", "/api/v1/processes/{process}/activity", scope="read", waits=True, summary="What happened")
