@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID, uuid5
@@ -26,7 +26,7 @@ from app.privacy.requests import Erasure, ErasureRequests
 from app.privacy.rows import END_SIGN_INS, delete_owned
 from app.system import System
 from domain.catalogue import EVENTS
-from domain.errors import Conflict, DomainError, Unavailable
+from domain.errors import Conflict, DomainError, NotFound, Unavailable
 from domain.person import Person
 from domain.ports import Context
 
@@ -74,7 +74,7 @@ async def perform(system: System, erasure: Erasure) -> None:
         await asyncio.to_thread(erasure_list.add, system.settings.data_dir, erasure)
         await _end_sign_ins(system, erasure.person)
         for number in range(ROUNDS):
-            position = await _round(system, erasure, uuid5(erasure.id, str(number)))
+            position = await _round(system, erasure, _command(erasure.id, number))
             if not await _is_late(system, erasure, position):
                 break
         else:
@@ -103,6 +103,17 @@ async def carry_out_due(system: System) -> None:
             log.warning("erasure_waits", erasure=str(erasure.id), reason=error.code)
     for erasure in await requests.begun():
         await asyncio.to_thread(erasure_list.add, system.settings.data_dir, erasure)
+
+
+async def erase_again(system: System) -> int:
+    """Erase everybody in the list whom a restored backup brought back; returns how many those were."""
+    again = 0
+    for line in await asyncio.to_thread(erasure_list.listed, system.settings.data_dir):
+        known = await system.log.result_of(_command(line.erasure, 0))
+        with suppress(NotFound):  # the backup is older than the person
+            await erase(system, line.person, basis=line.basis, text=line.text, by=None)
+            again += known is None
+    return again
 
 
 @asynccontextmanager
@@ -179,6 +190,11 @@ async def _replaced(connection: Any, command: UUID) -> bytes:
     with unavailable_when_away():
         rows = await connection.fetch(_REPLACED, command)
     return b"".join(row["position"].to_bytes(8, "big") + row["before"] + row["after"] for row in rows)
+
+
+def _command(erasure: UUID, number: int) -> UUID:
+    """The command id of a round of an erasure, and the name of what is staged for it."""
+    return uuid5(erasure, str(number))
 
 
 async def _is_late(system: System, erasure: Erasure, position: int) -> bool:
