@@ -87,6 +87,12 @@ class Content:
                 self._state, self._tail = None, []
         return merged
 
+    def redact(self, update: bytes) -> None:
+        """Take in an update that deletes; afterwards no encoding is kept that holds what it deleted."""
+        self._replica.apply(update)
+        self.version += 1
+        self._state, self._tail, self._tail_bytes = None, [], 0
+
     def _cached(self) -> bytes:
         if self._state is None:
             self._state = self._replica.state()

@@ -175,6 +175,10 @@ class Hub:
         """Put everything committed of a document into the log; False: not now, try again."""
         return await self._rooms.seal(document)
 
+    async def redacted(self, document: UUID) -> None:
+        """Text was redacted from what is stored of a document: let live replicas lose it too."""
+        await self._rooms.redacted(document)
+
     # --- rights
 
     def open(self) -> Collection[tuple[UUID, UUID]]:

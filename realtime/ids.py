@@ -48,6 +48,17 @@ class IdSet:
             gaps.append((client, start, end))
         return gaps
 
+    def common(self, span: Range) -> list[Range]:
+        """The parts of a run that are in the set, ascending."""
+        client, start, end = span
+        starts, ends = self._runs.get(client, ([], []))
+        parts: list[Range] = []
+        for i in range(bisect_right(ends, start), len(starts)):
+            if starts[i] >= end:
+                break
+            parts.append((client, max(start, starts[i]), min(end, ends[i])))
+        return parts
+
     def runs(self) -> Iterator[Range]:
         """All runs, by client and ascending."""
         for client in sorted(self._runs):

@@ -126,6 +126,7 @@ class Stored:
     rows: Sequence[Row]
     clients: Mapping[int, UUID]
     vector: bytes | None = None  # the snapshot's state vector
+    epoch: int = 0  # counts how often text was redacted from the document
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +225,13 @@ class DocumentStore(Protocol):
         """
         ...
 
-    async def save_snapshot(self, document: UUID, through: int, state: bytes, vector: bytes) -> None:
-        """Keep `state`, which holds exactly the bursts up to position `through`, with its state vector."""
+    async def save_snapshot(
+        self, document: UUID, through: int, state: bytes, vector: bytes, *, epoch: int = 0
+    ) -> None:
+        """Keep `state`, which holds exactly the bursts up to position `through`, with its state vector.
+
+        Made of what was loaded in this epoch: if text was redacted since, nothing is kept.
+        """
         ...
 
     async def since(self, document: UUID, head: int, rows: Mapping[UUID, int], *, but: UUID) -> Tail:

@@ -27,6 +27,7 @@ from realtime.parents import Parents
 from realtime.parking import Parked, Parking
 from realtime.ports import Entry
 from realtime.protocol import Awareness, Close, Edit, Message, QueryAwareness, Step1
+from realtime.redaction import deletion
 from realtime.update import Update, walk
 from realtime.wire import Malformed, Range
 
@@ -269,6 +270,22 @@ class Room:
             return self.content.apply(updates)
         except EngineError:
             return Rebuild("the engine refused a committed update")
+
+    def redacted(self, deleted: Sequence[Range]) -> list[Effect]:
+        """Text was redacted: delete these ids, which the store has deleted, here and with everybody."""
+        clocks = wire.read_state_vector(self.content.state_vector())
+        known = ((client, start, min(end, clocks.get(client, 0))) for client, start, end in deleted)
+        runs = [run for span in known if span[1] < span[2] for run in self._gate.deleted.missing(span)]
+        if not runs:
+            return []
+        update = deletion(runs)
+        try:
+            self.content.redact(update)
+        except EngineError:
+            return [Rebuild("the engine refused a redaction")]
+        for run in runs:
+            self._gate.deleted.add(run)
+        return [Send(self._everybody, protocol.update(update))]
 
     # --- time and rights
 

@@ -93,6 +93,18 @@ class Rooms:
         """Put everything committed of a document into the log; False: not now, another is at it."""
         return await self._sealer.seal(document)
 
+    async def redacted(self, document: UUID) -> None:
+        """Text was redacted from what is stored: whoever has the document open loses it too."""
+        self._sealer.forget(document)
+        if (opening := self._opening.get(document)) is not None:
+            await asyncio.wait([opening])  # it may have been read before
+        cell = self._cells.get(document)
+        if cell is None or cell.retired:
+            return
+        _, replica = await self._quarantine.restored(document)
+        if self._cells.get(document) is cell:
+            cell.perform(cell.room.redacted(replica.deleted()))
+
     def left(self, cell: Cell) -> None:
         """Somebody left; a retired room ends with the last of them."""
         if cell.retired and not cell.room.members and self._cells.get(cell.room.document) is cell:

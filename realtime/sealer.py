@@ -128,7 +128,9 @@ class Sealer:
             tail.held = (tail.size, tail.bursts)  # to look again at each seal would cost more each time
             return False
         if stored.bursts:
-            await self._store.save_snapshot(document, stored.head, state, crdt.vector_of(state))
+            await self._store.save_snapshot(
+                document, stored.head, state, crdt.vector_of(state), epoch=stored.epoch
+            )
             self._metrics.snapshots += 1
         self._tails[document] = _Tail(len(state))
         return True

@@ -60,9 +60,11 @@ SELECT through_position, state, vector, digest FROM document_snapshots
 WHERE document_id = $1 ORDER BY through_position DESC LIMIT 1
 """
 SET_ASIDE = "SELECT position FROM document_set_aside WHERE document_id = $1 AND position IS NOT NULL"
-SAVE_SNAPSHOT = """
+EPOCH = "SELECT coalesce((SELECT epoch FROM document_epochs WHERE document_id = $1), 0)"
+SNAPSHOT_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('document.snapshots:' || $1::uuid::text, 0))"
+SAVE_SNAPSHOT = f"""
 INSERT INTO document_snapshots (document_id, through_position, state, vector, digest)
-VALUES ($1, $2, $3, $4, $5)
+SELECT $1, $2, $3, $4, $5 WHERE ({EPOCH}) = $6
 ON CONFLICT DO NOTHING
 """
 PRUNE_SNAPSHOTS = "DELETE FROM document_snapshots WHERE document_id = $1 AND through_position < $2"
@@ -91,6 +93,7 @@ class PostgresDocumentStore:
         The journal is read before the log: what is sealed in between is then in both, and not in neither.
         """
         async with self._pool.acquire() as connection:
+            epoch = await connection.fetchval(EPOCH, document)  # first: what is read later is no older
             rows = [_row(record) for record in await connection.fetch(ROWS, document)]
             kept = await connection.fetchrow(SNAPSHOT, document) if snapshot else None
             if kept and await snapshot_digest(kept["vector"], kept["state"]) != kept["digest"]:
@@ -107,6 +110,7 @@ class PostgresDocumentStore:
             rows=rows,
             clients={record["client_id"]: record["person_id"] for record in clients},
             vector=kept["vector"] if kept else None,
+            epoch=epoch,
         )
 
     async def past(self, document: UUID, *, after: int = 0) -> Past:
@@ -282,11 +286,14 @@ class PostgresDocumentStore:
             self._processes[document] = events[0].process
         return self._processes[document]
 
-    async def save_snapshot(self, document: UUID, through: int, state: bytes, vector: bytes) -> None:
-        """Keep a state, and no older one."""
+    async def save_snapshot(
+        self, document: UUID, through: int, state: bytes, vector: bytes, *, epoch: int = 0
+    ) -> None:
+        """Keep a state, and no older one; nothing if it is of an epoch that is over."""
         digest = await snapshot_digest(vector, state)
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(SAVE_SNAPSHOT, document, through, state, vector, digest)
+            await connection.execute(SNAPSHOT_LOCK, document)
+            await connection.execute(SAVE_SNAPSHOT, document, through, state, vector, digest, epoch)
             await connection.execute(PRUNE_SNAPSHOTS, document, through)
 
 

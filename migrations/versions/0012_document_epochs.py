@@ -10,6 +10,11 @@ revision = "0012"
 down_revision = "0011"
 
 SQL = """
+-- How often text was redacted from a document. Copies of it from an earlier epoch may hold that text.
+CREATE TABLE document_epochs (
+    document_id uuid PRIMARY KEY,
+    epoch integer NOT NULL CHECK (epoch > 0)
+);
 """
 
 

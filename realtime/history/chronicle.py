@@ -66,6 +66,10 @@ class Chronicle:
         """The shared type of this name."""
         return self._roots.setdefault(name, Branch())
 
+    def roots(self) -> Iterator[Branch]:
+        """All shared types that are named."""
+        return iter(self._roots.values())
+
     @property
     def moments(self) -> list[int]:
         """The log positions at which the log was whole."""

@@ -131,6 +131,10 @@ class History:
 
         return await self._ask(document, ask)
 
+    def forget(self, document: UUID) -> None:
+        """What is kept of a document is not what is stored any more: text was redacted from it."""
+        self._kept.pop(document, None)
+
     # --- chronicles
 
     async def _ask(self, document: UUID, question: Callable[[_Kept], T]) -> T:

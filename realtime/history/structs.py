@@ -120,7 +120,7 @@ def decode(data: bytes) -> tuple[list[Item], list[Range]]:
                 size, at = read_varuint(data, at + 1)
                 clock, last = clock + size, None
                 continue
-            item, at = _read_struct(data, at + 1, info, client, clock)
+            item, at = read_struct(data, at + 1, info, client, clock)
             clock += item.size
             if last is not None and continues(last, item):
                 last.content += item.content  # type: ignore[operator]  # both are strings
@@ -144,7 +144,8 @@ def continues(item: Item, following: Item) -> bool:
     )
 
 
-def _read_struct(data: bytes, at: int, info: int, client: int, clock: int) -> tuple[Item, int]:
+def read_struct(data: bytes, at: int, info: int, client: int, clock: int) -> tuple[Item, int]:
+    """A struct (no SKIP) whose info byte lies right before `at`, and the offset after it."""
     kind = info & 0x1F
     if kind == GC:
         size, at = read_varuint(data, at)
@@ -213,11 +214,12 @@ def encode(client: int, items: Sequence[Item], deletes: Iterable[Range]) -> byte
     structs = b""
     if items:
         head = varuint(1) + varuint(len(items)) + varuint(client) + varuint(items[0].clock)
-        structs = head + b"".join(map(_write_struct, items))
+        structs = head + b"".join(map(write_struct, items))
     return (structs or varuint(0)) + delete_set(deletes)
 
 
-def _write_struct(item: Item) -> bytes:
+def write_struct(item: Item) -> bytes:
+    """An item, its info byte first."""
     info, where = item.kind, b""
     if item.origin is not None:
         info |= _ORIGIN

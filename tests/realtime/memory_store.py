@@ -104,7 +104,9 @@ class MemoryStore:
             self.sealed[document].append(burst)
             self.rows[document] = [row for row in self.rows[document] if row.id not in burst.rows]
 
-    async def save_snapshot(self, document: UUID, through: int, state: bytes, vector: bytes) -> None:
+    async def save_snapshot(
+        self, document: UUID, through: int, state: bytes, vector: bytes, *, epoch: int = 0
+    ) -> None:
         self.snapshots[document] = (through, state)
         self.vectors[document] = vector
 

@@ -104,9 +104,9 @@ async def test_a_bad_event(
         assert await sealer(store, snapshot_bursts=1).seal(first.document)
     damaged = (await log.read_stream(first.document))[0].position
     async with pool.acquire() as connection, connection.transaction():
-        await connection.execute("ALTER TABLE events DISABLE TRIGGER events_are_immutable")
+        await connection.execute("ALTER TABLE events DISABLE TRIGGER events_are_rewritten_only")
         await connection.execute("UPDATE events SET attachment = '\\x0000' WHERE position = $1", damaged)
-        await connection.execute("ALTER TABLE events ENABLE TRIGGER events_are_immutable")
+        await connection.execute("ALTER TABLE events ENABLE TRIGGER events_are_rewritten_only")
     report = await checkup.quarantine(first.document)
     assert [(piece.position, reason) for piece, reason in report.bad] == [
         (damaged, "not the bytes that its digest names")
