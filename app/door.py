@@ -114,13 +114,13 @@ async def _visitor(system: System, websocket: WebSocket, document: UUID, token: 
     if cookie := websocket.cookies.get(COOKIE):
         principal = await system.sign_in.session(cookie)
         if principal is not None:
-            _check_origin(system, websocket)
+            check_origin(system, websocket)
             return Visitor(principal.person, may_write=True, credential=principal.session)
     raise TurnedAway(Close.SIGN_IN, "sign in")
 
 
-def _check_origin(system: System, websocket: WebSocket) -> None:
-    """A browser sends its cookie from any page: only our own pages may use it here."""
+def check_origin(system: System, websocket: WebSocket) -> None:
+    """A browser sends its cookie from any page: only our own may use it here; raises TurnedAway."""
     origin = websocket.headers.get("origin")
     if origin is None:
         return  # not a browser

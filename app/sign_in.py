@@ -92,6 +92,11 @@ class Principal:
     token: UUID | None = None
     expires: datetime | None = None
 
+    @property
+    def credential(self) -> UUID | None:
+        """The id of what was shown, as `SignIn.ended` knows it."""
+        return self.token or self.session
+
 
 @dataclass(frozen=True, slots=True)
 class TokenInfo:

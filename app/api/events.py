@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 from uuid import UUID
@@ -20,14 +20,15 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from app.events.access_log import Reader
 from app.events.cloud_events import BATCH, NDJSON, encode, schema
+from app.events.following import Following
 from app.events.pages import Page, read_page
-from app.events.sse import EventStream
+from app.events.sse import frames
 from app.events.tail import Tail
 from app.http.binding import Input
 from app.http.consistency import MAX_POSITION, check_reached, parse_position
 from app.http.endpoint import Call, endpoint, routes_of
-from app.http.principal import authenticate
 from app.http.problems import Problem
+from app.system import System
 from domain.access import Way
 from domain.catalogue import EVENTS
 from domain.errors import NotFound
@@ -159,21 +160,22 @@ async def _stream(call: Call, query: Wanted) -> Response:
     if call.request.method == "HEAD":
         return Response(None, headers=headers, media_type=SSE)
 
-    async def recheck() -> bool:
-        return await authenticate(call.request, call.system.sign_in) == call.principal
-
-    stream = EventStream(
-        call.system, tail_of(call), call.person, after=after, where=query.where, recheck=recheck
+    tail = tail_of(call.request.app)
+    following = Following(call.system, tail, call.person, after=after, where=query.where)
+    assert call.principal is not None
+    note = partial(call.system.accesses.note, reader(call, "stream"))
+    return StreamingResponse(
+        frames(tail, following, call.principal.credential, note), headers=headers, media_type=SSE
     )
-    return StreamingResponse(stream.frames(), headers=headers, media_type=SSE)
 
 
-def tail_of(call: Call) -> Tail:
+def tail_of(app: Starlette) -> Tail:
     """The one Tail of this application, at `app.state.event_tail`, made when it is first needed."""
-    state = call.request.app.state
-    tail: Tail | None = getattr(state, "event_tail", None)
+    tail: Tail | None = getattr(app.state, "event_tail", None)
     if tail is None:
-        tail = state.event_tail = Tail(call.system.log, call.system.settings.address)
+        system: System = app.state.system
+        tail = Tail(system.log, system.settings.address, system.sign_in.ended)
+        app.state.event_tail = tail
     return tail
 
 

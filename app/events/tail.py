@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import islice
 from uuid import UUID
@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 
 EVENTS_KEPT = 5_000
 BYTES_KEPT = 32 * 1024 * 1024
+SIGN_INS_EVERY = 1.0  # seconds; one indexed query for all readers together
 _CHANGE_RIGHTS = frozenset({"process.right_granted", "process.right_revoked", "plan.node_moved"})
 
 
@@ -32,6 +33,7 @@ class Entry:
         self.size = len(event.payload) + len(event.attachment or b"")
         self._source = source
         self._encoded: bytes | None = None
+        self._frame: bytes | None = None
 
     @property
     def encoded(self) -> bytes:
@@ -40,43 +42,68 @@ class Entry:
             self._encoded = encode(self.event, self._source)
         return self._encoded
 
+    @property
+    def frame(self) -> bytes:
+        """The event as one Server-Sent Event."""
+        if self._frame is None:
+            self._frame = b"id: %d\ndata: %b\n\n" % (self.event.position, self.encoded)
+        return self._frame
+
+
+class Subscriber:
+    """Somebody who reads. `over` is set when their sign-in (`credential`: its id) or the tail ends."""
+
+    def __init__(self, credential: UUID | None) -> None:
+        self.credential = credential
+        self.over = asyncio.Event()
+
 
 class Tail:
-    """Follows the log as long as anybody reads. `head` is the newest position it has."""
+    """Follows the log as long as anybody reads. `head` is the newest position it has.
 
-    def __init__(self, log: EventLog, source: str) -> None:
+    `ended` tells which of some sessions and access tokens are no longer good.
+    """
+
+    def __init__(
+        self, log: EventLog, source: str, ended: Callable[[Collection[UUID]], Awaitable[Collection[UUID]]]
+    ) -> None:
         self._log = log
         self._source = source
+        self._ended = ended
         self._entries: deque[Entry] = deque()
         self._bytes = 0
         self._start = 0  # everything after this position is kept
         self._rights: dict[UUID, int] = {}
         self._news = asyncio.Event()
-        self._readers = 0
+        self._readers: set[Subscriber] = set()
         self._follower: asyncio.Task[None] | None = None
+        self._watch: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
         self.head = 0
         self.closed = False
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[None]:
-        """Keep up with the log during this block; raises Unavailable."""
-        self._readers += 1
+    async def reading(self, credential: UUID | None) -> AsyncIterator[Subscriber]:
+        """Keep up with the log during this block, for who showed this; raises Unavailable."""
+        subscriber = Subscriber(credential)
+        self._readers.add(subscriber)
+        if self.closed:
+            subscriber.over.set()
         try:
             async with self._starting:
-                if self._follower is None:
+                if self._follower is None and not self.closed:
                     self._start = self.head = await self._log.head()
                     self._follower = asyncio.create_task(self._follow(), name="event tail")
-            yield
+                    self._watch = asyncio.create_task(self._watch_sign_ins(), name="event sign-ins")
+            yield subscriber
         finally:
-            self._readers -= 1
-            if self._readers == 0:
+            self._readers.discard(subscriber)
+            if not self._readers:
                 await self._stop()
 
     async def close(self) -> None:
         """End all streams, for good: the server is shutting down."""
-        self.closed = True
-        self._news.set()
+        self._end()
         await self._stop()
 
     def since(self, position: int) -> Sequence[Entry] | None:
@@ -90,11 +117,11 @@ class Tail:
         """The newest known position at which rights in a process changed; 0 if none did lately."""
         return self._rights.get(process, 0)
 
-    async def beyond(self, position: int, timeout: float) -> bool:
-        """Whether there is something after `position`, as soon as there is, or after `timeout` seconds."""
+    async def beyond(self, position: int, timeout: float, subscriber: Subscriber) -> bool:
+        """Whether there is something after `position`: once there is, it is over, or the time (s) is."""
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
-                while self.head <= position and not self.closed:
+                while self.head <= position and not subscriber.over.is_set():
                     await self._news.wait()
         return self.head > position
 
@@ -105,15 +132,38 @@ class Tail:
                     for event in batch:
                         self._keep(Entry(event, self._source))
                     self.head = batch[-1].position
-                    self._news.set()
-                    self._news = asyncio.Event()
+                    self._wake()
             except Exception as error:
                 log.error("tail_interrupted", error=type(error).__name__)
                 await asyncio.sleep(1)
                 continue
-            self.closed = True  # the log has stopped
-            self._news.set()
+            self._end()  # the log has stopped
             return
+
+    async def _watch_sign_ins(self) -> None:
+        while True:
+            await asyncio.sleep(SIGN_INS_EVERY)
+            shown = {reader.credential for reader in self._readers if reader.credential is not None}
+            try:
+                ended = set(await self._ended(shown)) if shown else set()
+            except Exception as error:  # nothing new can be read either, for now
+                log.warning("sign_ins_not_followed", error=type(error).__name__)
+                continue
+            for reader in self._readers:
+                if reader.credential in ended:
+                    reader.over.set()
+            if ended:
+                self._wake()
+
+    def _end(self) -> None:
+        self.closed = True
+        for reader in self._readers:
+            reader.over.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
 
     def _keep(self, entry: Entry) -> None:
         if entry.event.type in _CHANGE_RIGHTS and entry.event.process is not None:
@@ -126,11 +176,12 @@ class Tail:
             self._start = oldest.event.position
 
     async def _stop(self) -> None:
-        follower, self._follower = self._follower, None
+        tasks = [task for task in (self._follower, self._watch) if task is not None]
+        self._follower = self._watch = None
         self._entries.clear()
         self._rights.clear()
         self._bytes = 0
-        if follower is not None:
-            follower.cancel()
-            with suppress(asyncio.CancelledError):
-                await follower
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)

@@ -14,7 +14,7 @@ from httpx_sse import EventSource, ServerSentEvent, aconnect_sse
 from starlette.applications import Starlette
 
 from app.api import close_streams
-from app.events import sse, tail
+from app.events import following, tail
 from app.system import System
 from tests.app.api.conftest import Somebody
 
@@ -96,7 +96,7 @@ async def test_twenty_disconnects_lose_and_double_nothing(address: str, ana: Som
 async def test_a_filtered_readers_position_advances(
     address: str, ana: Somebody, bruno: Somebody, system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sse, "CHECKPOINT", 0.05)
+    monkeypatch.setattr(following, "CHECKPOINT", 0.05)
     async with listening(address, ana, type="plan.node_added") as source, asyncio.timeout(10):
         frames = source.aiter_sse()
         assert (await anext(frames)).event == "caughtup"
@@ -134,10 +134,10 @@ async def test_who_loses_the_right_sees_nothing_from_then_on(
 async def test_a_revoked_token_ends_the_stream(
     address: str, ana: Somebody, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sse, "SIGNED_IN", 0.0)
+    monkeypatch.setattr(tail, "SIGN_INS_EVERY", 0.05)
     made = await ana.post("/api/v1/tokens", {"name": "stream"})
     reader = Somebody(ana.client, ana.person, made["token"])
-    async with listening(address, reader) as source, asyncio.timeout(10):
+    async with listening(address, reader) as source, asyncio.timeout(10):  # no heartbeat comes so soon
         frames = source.aiter_sse()
         while (await anext(frames)).event != "caughtup":
             pass
@@ -149,7 +149,7 @@ async def test_a_revoked_token_ends_the_stream(
 
 
 async def test_says_that_it_lives(address: str, ana: Somebody, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sse, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(following, "HEARTBEAT", 0.05)
     async with listening(address, ana) as source, asyncio.timeout(10):
         read = b""
         async for chunk in source.response.aiter_bytes():
@@ -162,7 +162,7 @@ async def test_a_reader_that_fell_behind_reads_pages(
     address: str, ana: Somebody, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tail, "EVENTS_KEPT", 2)
-    monkeypatch.setattr(sse, "_PAGE", 5)
+    monkeypatch.setattr(following, "PAGE", 5)
     async with listening(address, ana) as source, asyncio.timeout(20):
         frames = source.aiter_sse()
         seen: list[int] = []

@@ -1,0 +1,121 @@
+"""One reader's way through the log: what was, then what happens. What all live transports share.
+
+A reader asks for the next step when there is room for it, so nothing waits in memory for a slow one.
+Whether they may see an event is asked when it is handed over.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+from uuid import UUID
+
+from app.events.access import EventAccess, matches
+from app.events.tail import Entry, Subscriber, Tail
+from app.system import System
+from domain.ports import EventFilter, RecordedEvent
+
+HEARTBEAT = 15.0  # seconds
+CHECKPOINT = 1.0  # seconds between checkpoints at least
+PAGE = 500  # events
+_SHORTEST_PAGE = 50  # events; a reader with room for few may have to look at many
+
+Mark: TypeAlias = Literal["caughtup", "checkpoint", "heartbeat"]
+"""`caughtup`: everything so far was handed over, what follows is live. `checkpoint`: everything so far
+was looked at, and nothing more of it is for this reader. `heartbeat`: nothing happened for 15 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Events to hand over, or a mark to tell, or neither; `position`: everything up to it is done."""
+
+    position: int
+    entries: Sequence[Entry] = ()
+    mark: Mark | None = None
+
+
+def _any(event: RecordedEvent) -> bool:
+    return True
+
+
+class Following:
+    """A reader's place in the log. `where` is asked of the log, `wanted` of each event besides."""
+
+    def __init__(
+        self,
+        system: System,
+        tail: Tail,
+        person: UUID,
+        *,
+        after: int,
+        where: EventFilter,
+        wanted: Callable[[RecordedEvent], bool] = _any,
+    ) -> None:
+        self._system = system
+        self._tail = tail
+        self._where = where
+        self._wanted = wanted
+        self._access = EventAccess(system, person, tail.rights_changed)
+        self._position = after  # everything up to here was looked at
+        self._told = after  # the newest position that the reader knows of
+        self._told_at = time.monotonic()
+        self._live = False
+
+    async def next(self, subscriber: Subscriber, limit: int = PAGE) -> Step:
+        """The next step, of at most `limit` events, as soon as there is one; an empty one at times.
+
+        Raises Unavailable. `subscriber` is who is in `Tail.reading`.
+        """
+        entries = self._tail.since(self._position)
+        if entries is None:
+            self._live = False
+            entries, reached = await self._page(min(PAGE, max(limit, _SHORTEST_PAGE)))
+            return await self._choose(entries, reached, limit)
+        if entries:
+            return await self._choose(entries, entries[-1].event.position, limit)
+        if not self._live:
+            self._live = True
+            return self._mark("caughtup")
+        pending = self._position > self._told
+        wait = CHECKPOINT if pending else HEARTBEAT
+        pause = max(0.0, self._told_at + wait - time.monotonic())
+        if await self._tail.beyond(self._position, pause, subscriber) or subscriber.over.is_set():
+            return Step(self._position)
+        return self._mark("checkpoint" if pending else "heartbeat")
+
+    async def _page(self, size: int) -> tuple[Sequence[Entry], int]:
+        """Older events that fit the filter, and the position up to which there are no others."""
+        head = await self._system.log.head()
+        events = await self._system.log.read(
+            after=self._position, before=head + 1, limit=size, where=self._where
+        )
+        source = self._system.settings.address
+        reached = events[-1].position if len(events) == size else head
+        return [Entry(event, source) for event in events], max(reached, self._position)
+
+    async def _choose(self, entries: Sequence[Entry], reached: int, limit: int) -> Step:
+        chosen: list[Entry] = []
+        for entry in entries:
+            event = entry.event
+            if matches(self._where, event) and self._wanted(event) and await self._access.may_see(event):
+                chosen.append(entry)
+                if len(chosen) == limit:
+                    reached = event.position
+                    break
+        self._position = reached
+        if chosen:
+            self._tell(chosen[-1].event.position)
+            return Step(reached, chosen)
+        if time.monotonic() - self._told_at >= CHECKPOINT:
+            return self._mark("checkpoint")
+        return Step(reached)
+
+    def _mark(self, mark: Mark) -> Step:
+        self._tell(self._position)
+        return Step(self._position, mark=mark)
+
+    def _tell(self, position: int) -> None:
+        self._told = position
+        self._told_at = time.monotonic()
