@@ -24,7 +24,7 @@ from app.events.access_log import AccessLog
 from app.live import watch_rights, watch_sign_ins
 from app.past import Past
 from app.people import People
-from app.privacy.erasure import carry_out
+from app.privacy.erasure import carry_out, follow
 from app.repository import Repository
 from app.settings import ConfigurationError, Settings
 from app.sign_in import SignIn
@@ -99,6 +99,7 @@ async def system(settings: Settings, url: str) -> AsyncIterator[System]:
         )
         await stack.enter_async_context(background(watch_rights(result)))
         await stack.enter_async_context(background(watch_sign_ins(result)))
+        await stack.enter_async_context(background(follow(result)))
         await stack.enter_async_context(background(carry_out(result)))
         yield result
 

@@ -5,7 +5,19 @@ from __future__ import annotations
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from app.pages import conversion, dashboard, document, history, node, people, plan, process, profile, sign_in
+from app.pages import (
+    conversion,
+    dashboard,
+    document,
+    history,
+    node,
+    people,
+    plan,
+    privacy,
+    process,
+    profile,
+    sign_in,
+)
 from app.pages.errors import error_page
 from app.pages.page import Handler, Page, private, public
 from app.pages.static import bundle_files
@@ -59,6 +71,10 @@ routes: list[BaseRoute] = [
     _get("/documents/{document:uuid}/history", history.show),
     _post("/documents/{document:uuid}/history/versions", history.name),
     _post("/documents/{document:uuid}/history/restore", history.restore),
+    _get("/privacy", privacy.show),
+    _get("/privacy/my-data.json", privacy.download),
+    _post("/privacy/erasure", privacy.ask),
+    _post("/privacy/erasure/call-back", privacy.call_back),
     _get("/profile", profile.show),
     _post("/profile", profile.change),
     _post("/profile/language", profile.change_language),

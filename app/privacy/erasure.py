@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any, cast
@@ -20,6 +20,9 @@ import structlog
 from eventsourcing.domain import AggregateEvent
 
 from app.database.failures import unavailable_when_away
+from app.documents import redaction
+from app.documents.redaction import Staged
+from app.eventlog.leaf import SALT_SIZE
 from app.live import SIGN_INS_EVERY
 from app.privacy import erasure_list, words
 from app.privacy.requests import Erasure, ErasureRequests
@@ -28,13 +31,12 @@ from app.system import System
 from domain.catalogue import EVENTS
 from domain.errors import Conflict, DomainError, NotFound, Unavailable
 from domain.person import Person
-from domain.ports import Context
+from domain.ports import Context, EventFilter
 
 log = structlog.get_logger(__name__)
 
 EVERY = 10.0  # seconds between looks for requests that are due
 ROUNDS = 5
-_SALT = 32  # bytes
 _LOCK = "SELECT pg_try_advisory_lock(hashtextextended($1, 7035991))"
 _UNLOCK = "SELECT pg_advisory_unlock(hashtextextended($1, 7035991))"
 _UNSTAGE = "DELETE FROM event_rewrites WHERE erasure = $1"
@@ -91,6 +93,21 @@ async def carry_out(system: System) -> None:
             await carry_out_due(system)
         except Exception as error:
             log.warning("erasures_wait", error=type(error).__name__)
+
+
+async def follow(system: System) -> None:
+    """Take redacted text out of this node's memory when somebody was erased, on whatever node, for ever."""
+    where, after = EventFilter(types=(Person.Erased.TOPIC,)), await system.log.head()
+    while True:
+        try:
+            async for events in system.log.follow(after, where=where):
+                for event in events:
+                    documents = [UUID(document) for document in EVENTS.payload(event)["documents"]]
+                    await redaction.replaced(system, documents)
+                    after = event.position
+        except Exception as error:
+            log.warning("erasures_not_followed", error=type(error).__name__)
+            await asyncio.sleep(0.5)
 
 
 async def carry_out_due(system: System) -> None:
@@ -153,7 +170,8 @@ async def _round(system: System, erasure: Erasure, command: UUID) -> int:
     known = await system.log.result_of(command)
     if known is not None:
         return known.last
-    documents = await _stage(system, erasure, command)
+    staged = await _stage(system, erasure, command)
+    documents = staged.documents if staged else ()
     replaced = await _replaced(system.pool, command)
     person = await system.repository.load(Person, erasure.person)
     person.erase(basis=erasure.basis, text=erasure.text, documents=documents, replaced=replaced)
@@ -163,6 +181,8 @@ async def _round(system: System, erasure: Erasure, command: UUID) -> int:
         if await _replaced(connection, command) != replaced:
             raise Conflict("what was staged has changed", code="erasure_begun")
         await words.forget(connection, erasure)
+        if staged is not None:
+            await redaction.apply(connection, staged)
         await connection.execute("SELECT rewrite_events($1)", command)
         await delete_owned(connection, erasure.person)
 
@@ -173,16 +193,18 @@ async def _round(system: System, erasure: Erasure, command: UUID) -> int:
     return stored.last
 
 
-async def _stage(system: System, erasure: Erasure, command: UUID) -> Sequence[UUID]:
-    """Put down what takes the place of payloads; returns the documents that lose text."""
+async def _stage(system: System, erasure: Erasure, command: UUID) -> Staged | None:
+    """Put down what takes the place of payloads; None if the person's words stay."""
     with unavailable_when_away():
         await system.pool.execute(_UNSTAGE, command)
     if erasure.text != "redact":
-        return ()
-    blanked = [(command, *row, os.urandom(_SALT)) async for row in words.blanked(system.log, erasure.person)]
+        return None
+    blanked = [
+        (command, *row, os.urandom(SALT_SIZE)) async for row in words.blanked(system.log, erasure.person)
+    ]
     with unavailable_when_away():
         await system.pool.executemany(_STAGE, blanked)
-    return ()
+        return await redaction.stage(system, erasure.person, command)
 
 
 async def _replaced(connection: Any, command: UUID) -> bytes:

@@ -23,6 +23,7 @@ RIGHTS = {
     "administer": N_("administer"),
 }
 _SOMEBODY = N_("Somebody")
+_FORMER = N_("A former participant")
 _UNKNOWN = N_("%(who)s made a change")
 _FIXED = {
     "process.started": N_("%(who)s started the process “%(process)s”"),
@@ -33,6 +34,10 @@ _FIXED = {
     "asset.renamed": N_("%(who)s renamed “%(before)s” to “%(asset)s”"),
     "asset.disabled": N_("%(who)s removed “%(asset)s”"),
     "asset.restored": N_("%(who)s brought “%(asset)s” back"),
+    "plan.opened": N_("%(who)s opened the plan"),
+    "document.created": N_("%(who)s began the text of “%(asset)s”"),
+    "document.version_named": N_("%(who)s named the version “%(name)s” of “%(asset)s”"),
+    "document.restored": N_("%(who)s brought back an earlier text of “%(asset)s”"),
 }
 _ADDED = {
     "phase": N_("%(who)s added the phase “%(node)s”"),
@@ -69,6 +74,7 @@ def sentence(row: ActivityRow, names: Names, locale: Locale) -> Markup:
         "node": _link(f"/processes/{row.process}/nodes/{row.node}", row.node_title or ""),
         "asset": _asset(row),
         "before": row.data.get("previous_title") or "",
+        "name": row.data.get("name") or "",
     }
     special = _SPECIAL.get(row.type)
     if special is not None:
@@ -77,8 +83,15 @@ def sentence(row: ActivityRow, names: Names, locale: Locale) -> Markup:
 
 
 def _name(person: UUID | None, names: Names, locale: Locale) -> Markup:
-    profile = names.get(person) if person is not None else None
-    return Markup("<strong>{}</strong>").format(profile.name if profile else locale.gettext(_SOMEBODY))
+    return Markup("<strong>{}</strong>").format(name_of(person, names, locale))
+
+
+def name_of(person: UUID | None, names: Names, locale: Locale) -> str:
+    """How somebody is called: by today's name; who has none was erased; None is nobody known."""
+    if person is None:
+        return locale.gettext(_SOMEBODY)
+    profile = names.get(person)
+    return profile.name if profile else locale.gettext(_FORMER)
 
 
 def _link(url: str, title: str) -> Markup:

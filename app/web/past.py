@@ -30,6 +30,8 @@ _TELLING = {  # a sign, and what it means
     "changed": ("≈", N_("formatted by %(name)s")),
     "written": ("", N_("written by %(name)s")),
 }
+_SOMEBODY = N_("Somebody")
+_FORMER = N_("A former participant")
 _TAGS = {"inserted": "ins", "deleted": "del"}
 
 
@@ -113,7 +115,7 @@ class Past:
     def _around(self, told: tuple[str, UUID | None], inside: Markup) -> Markup:
         kind, person = told
         who = self._names(person) if person is not None else None
-        name = who.name if who else self._spoken.gettext("Somebody")
+        name = who.name if who else self._spoken.gettext(_FORMER if person else _SOMEBODY)
         sign, words = _TELLING[kind]
         return Markup(
             '<{tag} class="told {kind}" style="--by: {colour}"><span class="who" lang="{lang}">'

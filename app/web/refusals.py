@@ -48,6 +48,9 @@ MESSAGES = {
     "moment_future": N_("Choose a moment from the list."),
     "document_disabled": N_("This document is out of use."),
     "document_too_large": N_("The document is too large for that."),
+    "not_confirmed": N_("Mark that you want this."),
+    "fate_unknown": N_("Choose one of the kinds offered."),
+    "erasure_begun": N_("This has begun and cannot be called back."),
     "version_conflict": N_("Somebody else changed this at the same moment. Try again."),
 }
 

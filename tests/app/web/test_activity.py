@@ -100,8 +100,10 @@ def test_one_character_is_singular() -> None:
     assert told.endswith("+1 −0 character")
 
 
-def test_somebody_unknown_is_told_as_somebody() -> None:
-    assert "<strong>Kāds</strong>" in sentence(row("asset.disabled", {}, actor=uuid4()), NAMES, locale("lv"))
+def test_who_has_no_profile_any_more_is_a_former_participant_and_nobody_is_somebody() -> None:
+    erased = sentence(row("asset.disabled", {}, actor=uuid4()), NAMES, locale("lv"))
+    assert "<strong>Bijušais dalībnieks</strong>" in erased
+    assert "<strong>Kāds</strong>" in sentence(row("asset.disabled", {}, actor=None), NAMES, locale("lv"))
     assert "<strong>Kāds</strong>" in sentence(row("asset.disabled", {}, actor=None), NAMES, locale("lv"))
 
 
