@@ -1,0 +1,221 @@
+"""Writes the log, or one process of it, with all that is needed to verify it elsewhere.
+
+The members of the archive:
+
+    manifest.json       what this is, and size and SHA-256 of every other member; manifest.sig signs it
+    events.ndjson       every column of every event, see app/audit/lines.py
+    leaves.bin          the exact bytes under their leaves, see app/audit/leafdata.py
+    proofs.ndjson       of a process only: for each event the path from its leaf to the root
+    checkpoints.ndjson  signed checkpoints as the log gave them out, cosignatures included
+    keys.txt            the keys they are signed with, as C2SP verifier keys
+    states.ndjson       what the events say when replayed: the state of every stream
+    documents/ID.txt    the text of every document
+
+The whole log needs no proofs: the root is computed from all its leaves. A process carries a path for
+each event instead of the leaf hashes of all other processes: 32 bytes for each doubling of the log
+and event, so that the archive grows with the process and not with the log. Erasures that replaced a
+payload of the process are in it too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+from uuid import UUID
+
+from app.audit import leafdata
+from app.audit.archive import ArchiveWriter
+from app.audit.checks import ERASED, REWRITE_SIZE
+from app.audit.leafdata import Levels
+from app.audit.lines import base64_of, line
+from app.audit.proof import consistency, inclusion, tree_root
+from app.audit.rebuilding import Rebuilding
+from app.audit.records import LogRecord, read_records
+from app.database.failures import unavailable_when_away
+from app.database.postgres import Pool
+from domain.errors import NotFound
+from domain.registry import dump
+
+FORMAT = "interlink-export/1"
+EVENTS, LEAVES, PROOFS = "events.ndjson", "leaves.bin", "proofs.ndjson"
+CHECKPOINTS, KEYS, STATES = "checkpoints.ndjson", "keys.txt", "states.ndjson"
+
+_HEAD = "SELECT position FROM log_head"
+_LEAVES = "SELECT leaf_hash FROM events WHERE position > $1 AND position <= $2 ORDER BY position LIMIT 50000"
+_ERASED = "SELECT position FROM events WHERE type = $1 AND position <= $2 ORDER BY position"
+_REPLACED = "SELECT position FROM events WHERE process = $1 AND position <= $2 AND commitment IS NOT NULL"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedCheckpoint:
+    """A signed checkpoint (C2SP tlog-checkpoint): the size it is of, and the note as it was given out."""
+
+    size: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What vouches for the log: checkpoints (sizes ascending), and the keys they are signed with.
+
+    `checkpoint` signs one for a size and root, `sign` a manifest; both give the note.
+    """
+
+    checkpoints: Sequence[SignedCheckpoint]
+    keys: Sequence[str]
+    checkpoint: Callable[[int, bytes], str]
+    sign: Callable[[bytes], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What went into an archive. `size` is that of the tree that it is proven against."""
+
+    events: int
+    documents: int
+    size: int
+
+
+@asynccontextmanager
+async def still(pool: Pool) -> AsyncIterator[Pool]:
+    """The log as it is now, whatever is written meanwhile: what is read belongs together."""
+    with unavailable_when_away():
+        async with (
+            pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield cast(Pool, connection)  # has the reading methods that a pool has
+
+
+async def export(pool: Pool, path: Path, evidence: Evidence, *, process: UUID | None = None) -> Exported:
+    """Write the archive, up to the log's end as it is now; raises NotFound, Unavailable, OSError."""
+    async with still(pool) as log:
+        size: int = await log.fetchval(_HEAD)
+        with ArchiveWriter(path) as archive:
+            writing = Writing(archive, size, process)
+            with writing.events() as feed:
+                async for record in _records(log, size, process):
+                    feed(record)
+            return writing.finish(await _leaf_hashes(log, size), evidence)
+
+
+class Writing:
+    """One archive on its way: the records are fed in their order, then it is finished."""
+
+    def __init__(self, archive: ArchiveWriter, size: int, process: UUID | None = None) -> None:
+        """`size`: of the tree that the events are proven against."""
+        self._archive = archive
+        self._size = size
+        self._process = process
+        self._rebuilding = Rebuilding()
+        self._leaves: list[bytes] = []
+        self._positions: list[int] = []
+        self._documents = 0
+
+    @contextmanager
+    def events(self) -> Iterator[Callable[[LogRecord], None]]:
+        """What takes the records; beside them the leaf data, which is put down when they are through."""
+        with self._archive.member(EVENTS) as member:
+
+            def feed(record: LogRecord) -> None:
+                member.write(line(record) + b"\n")
+                self._leaves.append(leafdata.packed(record.header + record.commitment))
+                self._positions.append(record.event.position)
+                if self._process is None or record.event.process == self._process:
+                    self._rebuilding.feed(record.event)
+
+            yield feed
+        with self._archive.member(LEAVES) as member:
+            for leaf in self._leaves:
+                member.write(leaf)
+
+    def finish(self, leaf_hashes: bytes, evidence: Evidence) -> Exported:
+        """The rest. `leaf_hashes` are all those of the tree, 32 bytes each; raises NotFound."""
+        if self._process is not None and not self._positions:
+            raise NotFound("there is no such process in the log")
+        root = self._proofs(Levels(leaf_hashes), evidence)
+        self._archive.add(KEYS, "".join(f"{key}\n" for key in evidence.keys).encode())
+        self._rebuilt()
+        self._archive.signature(evidence.sign(self._archive.manifest(self._facts(root))))
+        return Exported(len(self._positions), self._documents, self._size)
+
+    def _proofs(self, levels: Levels, evidence: Evidence) -> bytes:
+        """Paths and checkpoints, the last of them for all that is here; returns the root."""
+        root = tree_root(self._size, levels.hash_of)
+        checkpoints = [found for found in evidence.checkpoints if found.size <= self._size]
+        if not checkpoints or checkpoints[-1].size < self._size:
+            checkpoints.append(SignedCheckpoint(self._size, evidence.checkpoint(self._size, root)))
+        if self._process is not None:
+            with self._archive.member(PROOFS) as member:
+                for position in self._positions:
+                    path = inclusion(position - 1, self._size, levels.hash_of)
+                    member.write(dump({"position": position, "path": [*map(base64_of, path)]}) + b"\n")
+        with self._archive.member(CHECKPOINTS) as member:
+            before = 0
+            for found in checkpoints:
+                path = consistency(before, found.size, levels.hash_of)
+                facts = {"size": found.size, "note": found.note, "path": [*map(base64_of, path)]}
+                member.write(dump(facts) + b"\n")
+                before = found.size
+        return root
+
+    def _rebuilt(self) -> None:
+        with self._archive.member(STATES) as member:
+            for state in self._rebuilding.states():
+                member.write(state + b"\n")
+        for name, text in self._rebuilding.documents():
+            self._archive.add(name, text)
+            self._documents += 1
+
+    def _facts(self, root: bytes) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "process": self._process,
+            "size": self._size,
+            "root": base64_of(root),
+            "events": len(self._positions),
+            "first": self._positions[0] if self._positions else 0,
+            "last": self._positions[-1] if self._positions else 0,
+            "documents": self._documents,
+        }
+
+
+async def _records(log: Pool, size: int, process: UUID | None) -> AsyncIterator[LogRecord]:
+    """The records of the export in the order of the log, erasures among those of a process."""
+    erasures = [] if process is None else await _erasures(log, size, process)
+    async for page in read_records(log, through=size, process=process):
+        for record in page:
+            while erasures and erasures[0].event.position < record.event.position:
+                yield erasures.pop(0)
+            yield record
+    for found in erasures:
+        yield found
+
+
+async def _erasures(log: Pool, size: int, process: UUID) -> list[LogRecord]:
+    """The erasures, ascending, that replaced a payload of the process."""
+    replaced = {row["position"] for row in await log.fetch(_REPLACED, process, size)}
+    found: list[LogRecord] = []
+    for row in await log.fetch(_ERASED, ERASED, size) if replaced else ():
+        at: int = row["position"]
+        async for page in read_records(log, after=at - 1, through=at):
+            found += [record for record in page if _names(record.event.attachment or b"", replaced)]
+    return found
+
+
+async def _leaf_hashes(log: Pool, size: int) -> bytes:
+    found: list[bytes] = []
+    while len(found) < size:
+        rows = await log.fetch(_LEAVES, len(found), size)
+        if not rows:
+            break
+        found += [row["leaf_hash"] for row in rows]
+    return b"".join(found)
+
+
+def _names(data: bytes, positions: set[int]) -> bool:
+    starts = range(0, len(data), REWRITE_SIZE)
+    return any(int.from_bytes(data[at : at + 8], "big") in positions for at in starts)
