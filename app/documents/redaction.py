@@ -19,7 +19,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from app.documents.postgres import EDITED, NOT_SET_ASIDE, SNAPSHOT_LOCK
+from app.database.failures import unavailable_when_away
+from app.documents.postgres import EDITED, EPOCH, NOT_SET_ASIDE, SNAPSHOT_LOCK
 from app.eventlog.leaf import SALT_SIZE, commitment
 from domain.errors import Unavailable
 from realtime.redaction import redact, redact_runs
@@ -28,6 +29,7 @@ from realtime.update import EMPTY
 from realtime.wire import Malformed
 
 if TYPE_CHECKING:
+    from app.database.postgres import Pool
     from app.system import System
 
 DOCUMENTS = """
@@ -116,6 +118,13 @@ async def replaced(system: System, documents: Sequence[UUID]) -> None:
     for document in documents:
         system.history.forget(document)
         await system.hub.redacted(document)
+
+
+async def epoch(pool: Pool, document: UUID) -> int:
+    """How often text was redacted from a document: what a browser keeps from an earlier epoch has to go."""
+    with unavailable_when_away():
+        counted: int = await pool.fetchval(EPOCH, document)
+    return counted
 
 
 async def _seal(system: System, person: UUID) -> None:

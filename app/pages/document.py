@@ -7,6 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
+from app.documents import redaction
 from app.pages.conversion import transfer
 from app.pages.page import Page
 from app.people import Profile
@@ -72,7 +73,8 @@ async def show(page: Page) -> Response:
         text=prose.html(crdt.json_of(state, access.format), access.format) if state else "",
         may_edit="edit" in access.rights,
         transfer=transfer(page),
-        config=_config(page, page.profile, access) | {"kept": kept},
+        config=_config(page, page.profile, access)
+        | {"kept": kept, "epoch": await redaction.epoch(page.system.pool, access.document)},
     )
 
 

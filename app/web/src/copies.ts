@@ -10,6 +10,7 @@ export interface Copy {
   person: string;
   document: string;
   unsent: boolean;
+  epoch?: number; // of the document's text, when the copy was begun; none: 0
   used: number; // milliseconds since the epoch
 }
 
@@ -23,15 +24,32 @@ export function copyName(person: string, document: string): string {
 }
 
 /** Note a copy; throws where the browser keeps nothing. */
-export async function noteCopy(person: string, document: string, unsent?: boolean): Promise<void> {
+export async function noteCopy(
+  person: string,
+  document: string,
+  news: { unsent?: boolean; epoch?: number } = {},
+): Promise<void> {
   const name = copyName(person, document);
   await onRegister("readwrite", (store) => {
     const asked = store.get(name) as IDBRequest<Copy | undefined>;
     asked.onsuccess = () => {
-      const was = asked.result?.unsent ?? false;
-      store.put({ name, person, document, unsent: unsent ?? was, used: Date.now() } satisfies Copy);
+      const { unsent = false, epoch = 0 } = asked.result ?? {};
+      store.put({ name, person, document, unsent, epoch, ...news, used: Date.now() } satisfies Copy);
     };
   });
+}
+
+/**
+ * Remove a copy from before text was redacted. One with unsent edits stays until these are sent: it
+ * must not be shown before the server has said what to delete. Returns whether it is such a one.
+ */
+export async function isOfEarlierEpoch(person: string, document: string, epoch: number): Promise<boolean> {
+  const name = copyName(person, document);
+  const copy = (await copies()).find((kept) => kept.name === name);
+  if (copy === undefined || (copy.epoch ?? 0) >= epoch) return false;
+  if (copy.unsent) return true;
+  await removeCopy(name);
+  return false;
 }
 
 /** All copies of this browser; none where it keeps nothing. */

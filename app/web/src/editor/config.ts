@@ -36,6 +36,7 @@ export interface Config {
   mayEdit: boolean;
   csrf: string;
   script: string; // the address of this editor, which names its version
+  epoch: number; // counts how often text was redacted; copies of an earlier epoch may hold that text
   kept: boolean; // this page was kept on the device, and may be old
   user: User;
   messages: Messages;

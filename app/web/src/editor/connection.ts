@@ -70,11 +70,11 @@ export class Connection {
 
   /** Read the copy on the device and `keep` one there, then connect. */
   async open({ keep }: { keep: boolean }): Promise<void> {
-    if (keep) this.local = await LocalCopy.open(this.config.user.id, this.config.document, this.doc);
+    if (keep) this.local = await LocalCopy.open(this.config, this.doc);
     if (this.local !== null) {
       await this.local.restore(this.pending);
       if (!this.pending.empty) this.unconfirmedSince = 0;
-      if (this.doc.store.clients.size > 0) this.beReady();
+      if (this.doc.store.clients.size > 0 && !this.local.outdated) this.beReady();
     }
     this.doc.on("update", (update: Uint8Array, origin: unknown) => this.updated(update, origin));
     this.tell();

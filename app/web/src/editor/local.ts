@@ -2,12 +2,15 @@
 
 import { IndexeddbPersistence } from "y-indexeddb";
 import type * as Y from "yjs";
-import { copyName, noteCopy, removeCopy } from "../copies.ts";
+import { copyName, isOfEarlierEpoch, noteCopy, removeCopy } from "../copies.ts";
+import type { Config } from "./config.ts";
 import type { PendingEdits, Unconfirmed } from "./pending.ts";
 
 const PATIENCE = 5_000; // for a browser that does not say whether it can store anything
 
 export class LocalCopy {
+  /** Whether it may hold text that was redacted since: to be sent from, not to be shown. */
+  readonly outdated: boolean;
   private readonly persistence: IndexeddbPersistence;
   private readonly database: IDBDatabase;
   private readonly key: string;
@@ -15,18 +18,28 @@ export class LocalCopy {
   private unsent: boolean | null = null;
   private earlier: string[] = []; // what earlier sessions noted
 
-  private constructor(persistence: IndexeddbPersistence, database: IDBDatabase, client: number) {
+  private constructor(
+    persistence: IndexeddbPersistence,
+    database: IDBDatabase,
+    client: number,
+    outdated: boolean,
+  ) {
     this.persistence = persistence;
     this.database = database;
+    this.outdated = outdated;
     this.key = `unconfirmed:${client}`;
     // Most of all: no room is left on the device.
     database.addEventListener("abort", () => (this.broken = true));
   }
 
   /** The copy, read into `doc`; null where the browser keeps nothing. */
-  static async open(person: string, document: string, doc: Y.Doc): Promise<LocalCopy | null> {
+  static async open({ user, document, epoch }: Config, doc: Y.Doc): Promise<LocalCopy | null> {
+    const person = user.id;
+    let outdated: boolean;
     try {
-      await noteCopy(person, document);
+      outdated = await isOfEarlierEpoch(person, document, epoch);
+      // An outdated copy stays one until it is removed, when it is opened again with nothing unsent.
+      await noteCopy(person, document, outdated ? {} : { epoch });
     } catch {
       return null;
     }
@@ -37,7 +50,7 @@ export class LocalCopy {
       void persistence.destroy();
       return null;
     }
-    return new LocalCopy(persistence, persistence.db, doc.clientID);
+    return new LocalCopy(persistence, persistence.db, doc.clientID, outdated);
   }
 
   /** Updates with this origin come from the copy. */
@@ -65,7 +78,7 @@ export class LocalCopy {
     if (unsent !== this.unsent) {
       this.unsent = unsent;
       const [, person, document] = this.persistence.name.split(":") as [string, string, string];
-      noteCopy(person, document, unsent).catch(() => (this.broken = true));
+      noteCopy(person, document, { unsent }).catch(() => (this.broken = true));
     }
   }
 

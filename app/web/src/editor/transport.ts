@@ -238,15 +238,20 @@ export class Transport {
       const now = await fetchConfig();
       if (now.user.id !== this.config.user.id) this.end(SIGN_IN);
       else if (this.config.mayEdit && !now.mayEdit) this.end(FORBIDDEN);
-      else if (now.script !== this.config.script) this.traffic.outdated();
+      else if (!this.isCurrent(now)) this.traffic.outdated();
       this.config.csrf = now.csrf;
       this.stale = false;
       this.away = Date.now();
-      return !this.over && now.script === this.config.script;
+      return !this.over && this.isCurrent(now);
     } catch (error) {
       this.failed(error);
       return false;
     }
+  }
+
+  /** Whether this editor is the server's, and shows a text from which nothing was redacted since. */
+  private isCurrent(now: Config): boolean {
+    return now.script === this.config.script && now.epoch === this.config.epoch;
   }
 
   private failed(error: unknown): void {
