@@ -24,7 +24,7 @@ from app.conversion.limits import ConversionLimits
 from realtime.limits import Limits
 
 SECRETS = ("database_url", "redis_url", "secret_key")
-_FAMILIES = ("LOG_", "AUTH_", "ALLOW_", "LIVE_", "CONVERSION_", "ERASURE_")
+_FAMILIES = ("LOG_", "AUTH_", "ALLOW_", "LIVE_", "CONVERSION_", "ERASURE_", "WEBHOOK_")
 _LIMITS = {
     f"{group}_{field.name}": (group, field.name)
     for group, limits in (("live", Limits), ("conversion", ConversionLimits))
@@ -66,6 +66,9 @@ class Settings(BaseModel):
         7, ge=0, le=30, description="days in which a person may call back that they be erased"
     )
     allow_insecure_demo: bool = Field(False, description="serve AUTH_MODE=demo on a public address")
+    webhook_allow_private: bool = Field(
+        False, description="let webhooks go to addresses that only this server's network reaches"
+    )
     live: Limits = Field(Limits(), description="limits of live documents, each as LIVE_<NAME>")
     conversion: ConversionLimits = Field(
         ConversionLimits(), description="limits of converted files, each as CONVERSION_<NAME>"

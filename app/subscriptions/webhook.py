@@ -1,0 +1,152 @@
+"""A webhook as the database knows it: where it goes, what signs it, and whether it may still be sent."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+from app.database.failures import unavailable_when_away
+from app.database.postgres import Pool
+from app.subscriptions.signing import SecretCipher, new_private_key, new_shared_secret, public_key
+
+ROTATION = timedelta(hours=24)  # for which the old secret goes on signing beside the new one
+BATCH = 8  # events in one message at most
+
+_FIND = """
+SELECT id, owner, settings, state FROM subscriptions
+WHERE id = $1 AND kind = 'webhook' AND ($2::uuid IS NULL OR owner = $2)
+"""
+_QUIET = "SELECT subscription FROM webhook_quiet WHERE until > now()"
+_BE_QUIET = """
+INSERT INTO webhook_quiet (subscription, until) VALUES ($1, now() + $2::interval)
+ON CONFLICT (subscription) DO UPDATE SET until = greatest(webhook_quiet.until, excluded.until)
+"""
+_WORKS = "UPDATE subscriptions SET state = 'active' WHERE id = $1 AND state = 'failing'"
+_FAILS = """
+UPDATE subscriptions SET state = CASE WHEN state = 'active' THEN 'failing' ELSE state END,
+    last_error = $2, last_error_at = now() WHERE id = $1
+"""
+_DISABLE = """
+UPDATE subscriptions SET state = 'disabled', revision = revision + 1,
+    last_error = $2, last_error_at = now() WHERE id = $1
+"""
+_LOCK = "SELECT id FROM subscriptions WHERE id = $1 FOR UPDATE"
+_KEYS = """
+SELECT kind, sealed FROM webhook_keys
+WHERE subscription = $1 AND (retires_at IS NULL OR retires_at > now())
+ORDER BY kind DESC, retires_at DESC NULLS FIRST, id DESC
+"""
+_NEW_KEY = "INSERT INTO webhook_keys (subscription, kind, sealed) VALUES ($1, $2, $3)"
+_FORGET_OLD = "DELETE FROM webhook_keys WHERE subscription = $1 AND retires_at IS NOT NULL"
+_RETIRE = """
+UPDATE webhook_keys SET retires_at = now() + $2::interval WHERE subscription = $1 AND retires_at IS NULL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """`batch` events at most go in one message; `thin` ones without their data."""
+
+    id: UUID
+    owner: UUID
+    url: str
+    state: Literal["active", "paused", "failing", "disabled"]
+    batch: int = 1
+    thin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewKeys:
+    """What receivers verify with from now on: the shared secret, shown once, and the public key.
+
+    Until `old_sign_until` messages carry signatures of the previous keys too.
+    """
+
+    secret: str
+    public_key: str
+    old_sign_until: datetime
+
+
+class Webhooks:
+    """All webhooks. What asks the database raises Unavailable when that is away."""
+
+    def __init__(self, pool: Pool, installation_key: bytes) -> None:
+        self._pool = pool
+        self._cipher = SecretCipher(installation_key)
+
+    async def find(self, id: UUID, *, owner: UUID | None = None) -> Webhook | None:
+        """The webhook, if there is one (of this owner)."""
+        with unavailable_when_away():
+            row = await self._pool.fetchrow(_FIND, id, owner)
+        if row is None:
+            return None
+        settings: dict[str, Any] = _json(row["settings"])
+        return Webhook(
+            row["id"],
+            row["owner"],
+            str(settings.get("url", "")),
+            row["state"],
+            batch=max(1, min(BATCH, int(settings.get("batch") or 1))),
+            thin=settings.get("thin") is True,
+        )
+
+    async def keys(self, id: UUID) -> list[str]:
+        """What signs now, newest first; made on first use. Raises BadSecret."""
+        with unavailable_when_away():
+            rows = await self._pool.fetch(_KEYS, id)
+            if not rows:
+                await self._make(id, retire=False)
+                rows = await self._pool.fetch(_KEYS, id)
+        return [self._cipher.open(row["sealed"], id) for row in rows]
+
+    async def rotate(self, id: UUID) -> NewKeys:
+        """New keys; the previous ones sign for another day, those before them no longer."""
+        with unavailable_when_away():
+            secret, private = await self._make(id, retire=True)
+        return NewKeys(secret, public_key(private), datetime.now(UTC) + ROTATION)
+
+    async def _make(self, id: UUID, *, retire: bool) -> tuple[str, str]:
+        """New keys; unless `retire`, only if there are none meanwhile."""
+        secret, private = new_shared_secret(), new_private_key()
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_LOCK, id)
+            if not retire and await connection.fetchrow(_KEYS, id) is not None:
+                return secret, private
+            await connection.execute(_FORGET_OLD, id)
+            await connection.execute(_RETIRE, id, ROTATION)
+            await connection.execute(_NEW_KEY, id, "shared", self._cipher.seal(secret, id))
+            await connection.execute(_NEW_KEY, id, "private", self._cipher.seal(private, id))
+        return secret, private
+
+    async def quiet(self) -> set[UUID]:
+        """Those whose receivers are to be left alone now."""
+        with unavailable_when_away():
+            return {row["subscription"] for row in await self._pool.fetch(_QUIET)}
+
+    async def be_quiet(self, id: UUID, seconds: float) -> None:
+        """Leave a receiver alone for so long, on all nodes."""
+        await self._execute(_BE_QUIET, id, timedelta(seconds=seconds))
+
+    async def works(self, id: UUID) -> None:
+        """A message was taken: what was failing is so no longer."""
+        await self._execute(_WORKS, id)
+
+    async def fails(self, id: UUID, error: str) -> None:
+        """Tell the owner, by the subscription's state."""
+        await self._execute(_FAILS, id, error)
+
+    async def disable(self, id: UUID, error: str) -> None:
+        """End it until its owner starts it again."""
+        await self._execute(_DISABLE, id, error)
+
+    async def _execute(self, statement: str, *values: object) -> None:
+        with unavailable_when_away():
+            await self._pool.execute(statement, *values)
+
+
+def _json(stored: Any) -> dict[str, Any]:
+    found = json.loads(stored) if isinstance(stored, str) else stored
+    return found if isinstance(found, dict) else {}

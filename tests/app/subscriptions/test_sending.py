@@ -1,0 +1,324 @@
+"""Webhooks against real receivers, good and bad, in a running application."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from cloudevents.core.bindings.http import HTTPMessage, from_http_event
+from standardwebhooks import Webhook as Verifier
+
+from app.events.cloud_events import BATCH
+from app.subscriptions.delivery_log import Delivery, DeliveryLog
+from app.subscriptions.schedule import Answer
+from app.subscriptions.sending import STRUCTURED, THIN_OVER, Courier, compose, ping
+from app.subscriptions.webhook import Webhook, Webhooks
+from app.system import System
+from tests.app.api.conftest import Somebody
+from tests.app.subscriptions.conftest import a_webhook, deliver, events_of
+from tests.app.subscriptions.receivers import (
+    Behaviour,
+    answer,
+    break_off,
+    drip,
+    flood,
+    gibberish,
+    never,
+    receiving,
+)
+
+
+async def until(system: System, webhook: UUID, sql: str, wanted: Any) -> None:
+    """Wait until a query over `$1`, the webhook, answers so; raises TimeoutError."""
+    async with asyncio.timeout(10):
+        while await system.pool.fetchval(sql, webhook) != wanted:  # noqa: ASYNC110 - the database tells nobody
+            await asyncio.sleep(0.02)
+
+
+LEFT = "SELECT count(*) FROM deliveries WHERE subscription = $1"
+STATE = "SELECT state FROM subscriptions WHERE id = $1"
+WAITS = """
+SELECT extract(epoch FROM due_at - now()) > 3 AND lease IS NULL AND attempts = 1
+FROM deliveries WHERE subscription = $1
+"""
+
+
+async def noted(system: System, webhook: UUID, count: int = 1) -> list[Delivery]:
+    """The attempts, newest first, of which there are so many."""
+    await until(system, webhook, "SELECT count(*) FROM webhook_deliveries WHERE subscription = $1", count)
+    return await DeliveryLog(system.pool).newest(webhook, limit=100)
+
+
+async def test_an_event_arrives_signed_once_and_is_noted(system: System, ana: Somebody) -> None:
+    [event, *_] = await events_of(ana, await ana.a_process())
+    position = int(event["sequence"])
+    async with receiving() as receiver:
+        webhook = await a_webhook(system, ana.person, receiver.url)
+        keys = await Webhooks(system.pool, system.settings.signing_key()).rotate(webhook)
+        await deliver(system, webhook, position)
+        [message] = await receiver.wait_for(1)
+        await until(system, webhook, LEFT, 0)
+    assert Verifier(keys.secret).verify(message.body, message.headers) == event
+    assert message.headers["webhook-id"] == event["id"]
+    assert message.headers["content-type"] == STRUCTURED
+    [entry] = await noted(system, webhook)
+    assert (entry.outcome, entry.status, entry.error, entry.attempt) == ("delivered", 204, None, 1)
+    assert (entry.cause, list(entry.positions)) == ("event", [position])
+
+
+async def test_each_stream_arrives_in_order(system: System, ana: Somebody) -> None:
+    processes = [await ana.a_process(f"Process {n}") for n in range(3)]
+    for process in processes:
+        for n in range(4):
+            await ana.post(f"/api/v1/processes/{process}/nodes", {"kind": "phase", "title": f"Phase {n}"})
+    events = [event for process in processes for event in await events_of(ana, process)]
+    async with receiving() as receiver:
+        webhook = await a_webhook(system, ana.person, receiver.url)
+        await deliver(system, webhook, *(int(event["sequence"]) for event in events))
+        messages = await receiver.wait_for(len(events))
+    arrived: dict[str, list[str]] = {}
+    for message in messages:
+        body = json.loads(message.body)
+        arrived.setdefault(body["subject"], []).append(body["sequence"])
+    assert sum(map(len, arrived.values())) == len(events)
+    assert all(sequences == sorted(sequences) for sequences in arrived.values())
+    assert len(arrived) >= 3
+
+
+async def test_a_failing_stream_is_tried_again_later_and_told(system: System, ana: Somebody) -> None:
+    [event, *_] = await events_of(ana, await ana.a_process())
+    async with receiving(answer(500)) as receiver:
+        webhook = await a_webhook(system, ana.person, receiver.url)
+        await deliver(system, webhook, int(event["sequence"]))
+        await receiver.wait_for(1)
+        await until(system, webhook, STATE, "failing")
+        await until(system, webhook, WAITS, True)
+        receiver.behave = answer(200)
+        await system.pool.execute("UPDATE deliveries SET due_at = now() WHERE subscription = $1", webhook)
+        first, second = await receiver.wait_for(2)
+        await until(system, webhook, STATE, "active")
+        await until(system, webhook, LEFT, 0)
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    assert first.body == second.body
+    newest, oldest = await noted(system, webhook, 2)
+    assert (oldest.outcome, oldest.status, newest.outcome, newest.attempt) == ("retried", 500, "delivered", 2)
+
+
+async def test_after_the_last_attempt_it_is_parked(system: System, ana: Somebody) -> None:
+    [event, *_] = await events_of(ana, await ana.a_process())
+    async with receiving(answer(500)) as receiver:
+        webhook = await a_webhook(system, ana.person, receiver.url)
+        await deliver(system, webhook, int(event["sequence"]))
+        await until(system, webhook, WAITS, True)
+        await system.pool.execute(
+            "UPDATE deliveries SET due_at = now(), attempts = 9 WHERE subscription = $1", webhook
+        )
+        await until(system, webhook, "SELECT state FROM deliveries WHERE subscription = $1", "parked")
+        await until(system, webhook, "SELECT last_error FROM subscriptions WHERE id = $1", "answered 500")
+    assert (await noted(system, webhook, 2))[0].outcome == "parked"
+
+
+async def test_gone_disables(system: System, ana: Somebody) -> None:
+    events = await events_of(ana, await ana.a_process())
+    async with receiving(answer(410)) as receiver:
+        webhook = await a_webhook(system, ana.person, receiver.url)
+        await deliver(system, webhook, int(events[0]["sequence"]))
+        await until(system, webhook, STATE, "disabled")
+        [entry] = await noted(system, webhook)
+    assert (entry.outcome, entry.status) == ("disabled", 410)
+    assert len(receiver.received) == 1
+
+
+async def test_a_busy_receiver_is_left_alone_altogether(system: System, ana: Somebody) -> None:
+    first, second = [await events_of(ana, await ana.a_process(f"Process {n}")) for n in range(2)]
+    async with receiving(answer(429, "Retry-After: 100")) as receiver:
+        webhook = await a_webhook(system, ana.person, receiver.url)
+        await deliver(system, webhook, int(first[0]["sequence"]))
+        await until(
+            system,
+            webhook,
+            "SELECT until > now() + interval '80 s' FROM webhook_quiet WHERE subscription = $1",
+            True,
+        )
+        await deliver(system, webhook, int(second[0]["sequence"]))
+        other = await a_webhook(system, ana.person, receiver.url)
+        receiver.behave = answer(200)
+        await deliver(system, other, int(first[0]["sequence"]))
+        await receiver.wait_for(2)
+        await until(system, other, LEFT, 0)
+        assert await system.pool.fetchval(LEFT, webhook) == 2
+    assert len(receiver.received) == 2
+
+
+async def test_what_the_owner_may_no_longer_see_is_not_sent(
+    system: System, ana: Somebody, bruno: Somebody
+) -> None:
+    hidden, *_ = await events_of(ana, await ana.a_process())
+    seen, *_ = await events_of(bruno, await bruno.a_process())
+    async with receiving() as receiver:
+        webhook = await a_webhook(system, bruno.person, receiver.url)
+        await deliver(system, webhook, int(hidden["sequence"]))
+        await until(system, webhook, LEFT, 0)
+        await deliver(system, webhook, int(seen["sequence"]))
+        [message] = await receiver.wait_for(1)
+    assert json.loads(message.body)["id"] == seen["id"]
+
+
+async def test_nothing_is_sent_with_a_revoked_token(system: System, ana: Somebody) -> None:
+    event, *_ = await events_of(ana, await ana.a_process())
+    token, _ = await system.sign_in.create_token(ana.person, name="hook", scopes=["read"], expires=None)
+    async with receiving() as receiver:
+        good = await a_webhook(system, ana.person, receiver.url)
+        revoked = await a_webhook(system, ana.person, receiver.url + "/revoked", credential=token)
+        await system.sign_in.revoke_token(ana.person, token)
+        await deliver(system, revoked, int(event["sequence"]))
+        await deliver(system, good, int(event["sequence"]))
+        [message] = await receiver.wait_for(1)
+        await until(system, good, LEFT, 0)
+        assert await system.pool.fetchval(LEFT, revoked) == 1
+    assert message.target == "/hook"
+    assert len(receiver.received) == 1
+
+
+async def test_a_receiver_that_hangs_holds_up_no_other(system: System, ana: Somebody) -> None:
+    event, *_ = await events_of(ana, await ana.a_process())
+    async with receiving(never) as stuck, receiving() as receiver:
+        for url in (stuck.url, receiver.url):
+            webhook = await a_webhook(system, ana.person, url)
+            await deliver(system, webhook, int(event["sequence"]))
+            await (stuck if url == stuck.url else receiver).wait_for(1, timeout=3)
+
+
+async def test_a_batch_is_one_message(system: System, ana: Somebody) -> None:
+    events = [(await events_of(ana, await ana.a_process(f"Process {n}")))[0] for n in range(3)]
+    async with receiving() as receiver:
+        webhook = await a_webhook(system, ana.person, receiver.url, batch=8)
+        await deliver(system, webhook, *(int(event["sequence"]) for event in events))
+        [message] = await receiver.wait_for(1)
+        await until(system, webhook, LEFT, 0)
+    assert message.headers["content-type"] == BATCH
+    assert sorted(json.loads(message.body), key=lambda one: one["sequence"]) == events
+    assert len(receiver.received) == 1
+
+
+async def one_attempt(system: System, owner: UUID, url: str, *, within: float = 5) -> Answer:
+    id = await a_webhook(system, owner, url)
+    async with Courier(system, within=within) as courier:
+        webhook = await courier.webhooks.find(id)
+        assert webhook is not None
+        return await courier.send(webhook, ping(id, "http://here"))
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "status", "error"),
+    [
+        (answer(204), 204, None),
+        (answer(302, "Location: http://127.0.0.1:1/"), 302, None),
+        (answer(500), 500, None),
+        (flood, 200, None),
+        (drip, None, "timeout"),
+        (never, None, "timeout"),
+        (break_off, None, "protocol"),
+        (gibberish, None, "protocol"),
+    ],
+    ids=["good", "redirect", "broken", "flood", "drip", "silence", "broken off", "gibberish"],
+)
+async def test_what_receivers_do_is_understood(
+    system: System, ana: Somebody, behaviour: Behaviour, status: int | None, error: str | None
+) -> None:
+    async with receiving(behaviour) as receiver:
+        began = time.monotonic()
+        within = 0.4 if error == "timeout" else 5
+        found = await one_attempt(system, ana.person, receiver.url, within=within)
+    assert (found.status, found.error) == (status, error)
+    assert time.monotonic() - began < 4
+
+
+async def test_nobody_there(system: System, ana: Somebody) -> None:
+    async with receiving() as receiver:
+        url = receiver.url
+    assert (await one_attempt(system, ana.person, url)).error == "connection"
+
+
+async def test_private_addresses_are_refused_unless_allowed(system: System, ana: Somebody) -> None:
+    async def inside(host: str, port: int) -> Sequence[str]:
+        return ["10.0.0.7"]
+
+    strict = system.settings.model_copy(update={"webhook_allow_private": False})
+    guarded = replace(system, settings=strict)
+    async with Courier(guarded, resolve=inside) as courier:
+        for url in ("http://127.0.0.1:9/", "https://receiver.test/", "http://u:p@receiver.test/", "nothing"):
+            webhook = Webhook(await a_webhook(system, ana.person, url), ana.person, url, "active")
+            found = await courier.send(webhook, ping(webhook.id, "http://here"))
+            assert found == Answer(None, error="address_refused")
+
+
+async def test_a_large_event_goes_without_its_data(system: System, ana: Somebody) -> None:
+    [seen, *_] = await events_of(ana, await ana.a_process())
+    position = int(seen["sequence"])
+    [event] = await system.log.read(after=position - 1, before=position + 1, limit=1)
+    large = replace(event, type="unknown.thing", payload=json.dumps({"x": "y" * THIN_OVER}).encode())
+    message = compose([large], "http://here")
+    parsed = from_http_event(HTTPMessage({"content-type": STRUCTURED}, message.body))
+    assert len(message.body) < 2000
+    assert parsed.get_data() is None
+    where = parsed.get_extension("dataref").removeprefix("http://here")
+    assert await ana.get(where) == [seen]
+
+
+async def test_keys_rotate_with_a_day_of_both(system: System, ana: Somebody) -> None:
+    webhooks = Webhooks(system.pool, system.settings.signing_key())
+    id = await a_webhook(system, ana.person, "http://127.0.0.1/")
+    first = await webhooks.rotate(id)
+    second = await webhooks.rotate(id)
+    assert [key for key in await webhooks.keys(id) if key.startswith("whsec_")] == [
+        second.secret,
+        first.secret,
+    ]
+    third = await webhooks.rotate(id)
+    shared = [key for key in await webhooks.keys(id) if key.startswith("whsec_")]
+    assert shared == [third.secret, second.secret]
+    await system.pool.execute("UPDATE webhook_keys SET retires_at = now() WHERE retires_at IS NOT NULL")
+    assert len(await webhooks.keys(id)) == 2
+    stored = await system.pool.fetch("SELECT sealed FROM webhook_keys")
+    assert not any(b"whs" in row["sealed"] for row in stored)
+
+
+async def test_the_first_keys_are_made_once(system: System, ana: Somebody) -> None:
+    webhooks = Webhooks(system.pool, system.settings.signing_key())
+    id = await a_webhook(system, ana.person, "http://127.0.0.1/")
+    found = await asyncio.gather(*(webhooks.keys(id) for _ in range(5)))
+    assert all(keys == found[0] and len(keys) == 2 for keys in found)
+
+
+async def test_a_webhook_of_somebody_else_is_not_found(system: System, ana: Somebody) -> None:
+    webhooks = Webhooks(system.pool, system.settings.signing_key())
+    id = await a_webhook(system, ana.person, "http://127.0.0.1/")
+    assert await webhooks.find(id, owner=ana.person) is not None
+    assert await webhooks.find(id, owner=uuid4()) is None
+
+
+async def test_the_log_of_deliveries_is_bounded(
+    system: System, ana: Somebody, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.subscriptions.delivery_log.KEPT", 3)
+    async with receiving() as receiver, Courier(system) as courier:
+        id = await a_webhook(system, ana.person, receiver.url)
+        webhook = await courier.webhooks.find(id)
+        assert webhook is not None
+        sent = [await courier.send_once(webhook, ping(id, "http://here"), cause="ping") for _ in range(5)]
+        await courier.log.trim()
+        assert [one.id for one in await courier.log.newest(id, limit=10)] == [
+            one.id for one in reversed(sent[2:])
+        ]
+        page = await courier.log.newest(id, limit=1, after=sent[-1].id)
+        assert [one.id for one in page] == [sent[-2].id]
+        await system.pool.execute("UPDATE webhook_deliveries SET at = now() - interval '31 days'")
+        await courier.log.trim()
+        assert await courier.log.newest(id, limit=10) == []
