@@ -28,6 +28,7 @@ from app.privacy.erasure import carry_out, follow
 from app.repository import Repository
 from app.settings import ConfigurationError, Settings
 from app.sign_in import SignIn
+from app.subscriptions.sending import send_webhooks
 from app.system import System
 from app.views import Views
 from realtime.exchange import Exchanges
@@ -99,6 +100,7 @@ async def system(settings: Settings, url: str) -> AsyncIterator[System]:
         )
         await stack.enter_async_context(background(watch_rights(result)))
         await stack.enter_async_context(background(watch_sign_ins(result)))
+        await stack.enter_async_context(background(send_webhooks(result)))
         await stack.enter_async_context(background(follow(result)))
         await stack.enter_async_context(background(carry_out(result)))
         yield result
