@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import asyncpg
 import structlog
 
+from app.audit.checkpoints import sign_heads
 from app.authorization import Authorization
 from app.background import background
 from app.conversion.converter import Converter
@@ -103,6 +104,7 @@ async def system(settings: Settings, url: str) -> AsyncIterator[System]:
         await stack.enter_async_context(background(send_webhooks(result)))
         await stack.enter_async_context(background(follow(result)))
         await stack.enter_async_context(background(carry_out(result)))
+        await stack.enter_async_context(background(sign_heads(result)))
         yield result
 
 
