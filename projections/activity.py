@@ -11,7 +11,7 @@ with the titles of its time; names of persons are joined by the caller and are n
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -272,6 +272,30 @@ WITH RECURSIVE mine AS (
 )
 {_SHOWN}
 """
+
+# Bursts are gathered into sittings: one alone, and what else is said of documents, comes from the event.
+_OF_EVENTS = f"""
+WITH told AS (
+    SELECT position, at, process, actor, type, node, asset, data FROM view_activity
+    WHERE process = $1 AND position = ANY ($2::bigint[])
+    UNION ALL
+    SELECT e.position, e.at, $1, e.actor, e.type, NULL::uuid, a.asset, e.data::jsonb
+    FROM unnest($3::bigint[], $4::timestamptz[], $5::uuid[], $6::text[], $7::uuid[], $8::text[])
+        AS e (position, at, actor, type, document, data)
+    JOIN view_activity_assets a ON a.document = e.document
+)
+{_SHOWN}
+"""
+
+
+async def of_events(c: Connection, process: UUID, events: Sequence[RecordedEvent]) -> dict[int, ActivityRow]:
+    """What is told of each of these events of a process, by position; a burst of editing by itself."""
+    of_documents = [event for event in events if event.type.startswith("document.")]
+    facts = [[e.position, e.recorded_at, e.actor, e.type, e.stream] for e in of_documents]
+    columns = [list(column) for column in zip(*facts, strict=True)] or [[]] * 5
+    data = [event.payload.decode() for event in of_documents]
+    rows = await c.fetch(_OF_EVENTS, process, [event.position for event in events], *columns, data)
+    return {row["position"]: _row(row) for row in rows}
 
 
 async def of_process(

@@ -1,6 +1,7 @@
 // What every page gains from a script; each works without it.
 
 import "../styles/page.css";
+import { offerMoments } from "./moments.ts";
 import { copies, copyName, receive, removeCopy } from "./copies.ts";
 
 const now = Intl.DateTimeFormat;
@@ -119,5 +120,6 @@ sendOnce();
 guardTypedText();
 closeWithEscape();
 copyButtons();
+offerMoments();
 guardCopies();
 void dropLostCopy();
