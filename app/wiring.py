@@ -29,6 +29,7 @@ from app.privacy.erasure import carry_out, follow
 from app.repository import Repository
 from app.settings import ConfigurationError, Settings
 from app.sign_in import SignIn
+from app.subscriptions.feeding import Feeder
 from app.subscriptions.sending import send_webhooks
 from app.system import System
 from app.views import Views
@@ -105,6 +106,7 @@ async def system(settings: Settings, url: str) -> AsyncIterator[System]:
         await stack.enter_async_context(background(follow(result)))
         await stack.enter_async_context(background(carry_out(result)))
         await stack.enter_async_context(background(sign_heads(result)))
+        await stack.enter_async_context(background(Feeder(result, url).run()))
         yield result
 
 

@@ -16,6 +16,7 @@ from app.api import (
     privacy,
     processes,
     sign_in,
+    subscriptions,
     tokens,
     updates,
     versions,
@@ -40,5 +41,6 @@ _resources: list[BaseRoute] = [
     *versions.routes,
     *past.routes,
     *events.routes,
+    *subscriptions.routes,
 ]
 routes: list[BaseRoute] = [*_resources, *describing(_resources)]

@@ -73,6 +73,11 @@ _EXTEND = """
 UPDATE deliveries SET leased_until = now() + $3::interval
 WHERE subscription = $1 AND lease = $2 RETURNING position
 """
+_RELEASE = """
+UPDATE deliveries SET state = 'pending', lease = NULL, leased_until = NULL, due_at = now(),
+    changed_at = now(), attempts = attempts - 1
+WHERE subscription = $1 AND lease = ANY ($2::uuid[])
+"""
 _REPLAY_PARKED = """
 UPDATE deliveries SET state = 'pending', attempts = 0, due_at = now(), changed_at = now(), replayed = true
 WHERE subscription = $1 AND state = 'parked' AND ($2::bigint[] IS NULL OR position = ANY ($2))
@@ -161,6 +166,12 @@ class Queue:
     async def skip(self, subscription: UUID, ack_id: str) -> bool:
         """This need not be delivered."""
         return await self.ack(subscription, [ack_id]) > 0
+
+    async def release(self, subscription: UUID, ack_ids: Sequence[str]) -> None:
+        """Give back what nobody tried to deliver: it is due at once, and the attempt does not count."""
+        leases = [lease for ack_id in ack_ids if (lease := _lease(ack_id)) is not None]
+        if leases:
+            await self._fetch(_RELEASE, subscription, leases)
 
     async def extend(self, subscription: UUID, ack_id: str, *, seconds: float) -> bool:
         """Let a lease end in so many seconds from now."""
