@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +38,8 @@ async def my_data(settings: Settings, options: argparse.Namespace) -> None:
     async with database(settings) as url, system(settings, url) as running:
         person = await _person(running, options.person)
         try:
-            with options.out.open("xb") as file:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+            with open(os.open(options.out, flags, 0o600), "wb") as file:  # noqa: ASYNC230
                 async for piece in pieces_of(running, person):
                     file.write(piece)
         except OSError as error:

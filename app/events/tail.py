@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 EVENTS_KEPT = 5_000
 BYTES_KEPT = 32 * 1024 * 1024
 SIGN_INS_EVERY = 1.0  # seconds; one indexed query for all readers together
+_ERASED = "person.erased"
 _CHANGE_RIGHTS = frozenset({"process.right_granted", "process.right_revoked", "plan.node_moved"})
 
 
@@ -168,6 +169,10 @@ class Tail:
     def _keep(self, entry: Entry) -> None:
         if entry.event.type in _CHANGE_RIGHTS and entry.event.process is not None:
             self._rights[entry.event.process] = entry.event.position
+        if entry.event.type == _ERASED:  # what came before may hold what was erased: it is read anew
+            self._entries.clear()
+            self._bytes = 0
+            self._start = entry.event.position - 1
         self._entries.append(entry)
         self._bytes += entry.size
         while len(self._entries) > EVENTS_KEPT or self._bytes > BYTES_KEPT:
