@@ -84,7 +84,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: Starlette, before_shutdown: Callable[[], Awaitable[None]]) -> None:
         config = uvicorn.Config(
-            WebsocketsFirst(app, Router(live.routes)),
+            WebsocketsFirst(app, Router([*api.websockets, *live.routes])),
             http="httptools",
             ws=LiveProtocol,
             ws_per_message_deflate=False,

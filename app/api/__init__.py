@@ -9,6 +9,7 @@ from app.api import (
     conversion,
     documents,
     events,
+    live_events,
     me,
     nodes,
     past,
@@ -24,7 +25,7 @@ from app.api import (
 from app.api.description import describing
 from app.api.events import close_streams
 
-__all__ = ["close_streams", "routes"]
+__all__ = ["close_streams", "routes", "websockets"]
 
 _resources: list[BaseRoute] = [
     *sign_in.routes,
@@ -44,3 +45,7 @@ _resources: list[BaseRoute] = [
     *subscriptions.routes,
 ]
 routes: list[BaseRoute] = [*_resources, *describing(_resources)]
+"""What is asked and answered."""
+
+websockets = live_events.routes
+"""What is open for long, outside the middleware for HTTP."""
