@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -287,6 +287,11 @@ WITH told AS (
 {_SHOWN}
 """
 
+_FIRST_TITLES = """
+SELECT DISTINCT ON (thing) thing, title FROM view_activity_titles
+WHERE thing = ANY ($1::uuid[]) ORDER BY thing, position
+"""
+
 
 async def of_events(c: Connection, process: UUID, events: Sequence[RecordedEvent]) -> dict[int, ActivityRow]:
     """What is told of each of these events of a process, by position; a burst of editing by itself."""
@@ -295,7 +300,14 @@ async def of_events(c: Connection, process: UUID, events: Sequence[RecordedEvent
     columns = [list(column) for column in zip(*facts, strict=True)] or [[]] * 5
     data = [event.payload.decode() for event in of_documents]
     rows = await c.fetch(_OF_EVENTS, process, [event.position for event in events], *columns, data)
-    return {row["position"]: _row(row) for row in rows}
+    found = {row["position"]: _row(row) for row in rows}
+    untitled = {row.asset for row in found.values() if row.asset is not None and row.asset_title is None}
+    if untitled:  # a document comes into the log just before the asset that gives it a title
+        first = {row["thing"]: row["title"] for row in await c.fetch(_FIRST_TITLES, list(untitled))}
+        for position, row in found.items():
+            if row.asset in first and row.asset_title is None:
+                found[position] = replace(row, asset_title=first[row.asset])
+    return found
 
 
 async def of_process(

@@ -38,6 +38,7 @@ async def test_every_event_is_listed_newest_first(ilze: Reader, work: Work, syst
     assert "began the text of" in html
     assert "opened the plan" in html
     assert "made a change" not in html
+    assert not re.search(r"<a [^>]*></a>", html), "a link without words"
 
 
 async def test_filters_narrow_and_paging_goes_on(
