@@ -83,6 +83,15 @@ class SystemCollector(Collector):
             lag.add_metric([view.name], view.lag_events)
             late.add_metric([view.name], view.lag_seconds)
         yield from (lag, late)
+        yield from self._subscriptions()
+
+    def _subscriptions(self) -> Iterator[Metric]:
+        """What those that are not paused have yet to deliver, all of a kind together."""
+        for name, (meaning, _) in _DELIVERIES.items():
+            family = GaugeMetricFamily(f"interlink_subscription_{name}", meaning, labels=["kind"])
+            for row in self._deliveries:
+                family.add_metric([row["kind"]], row[name])
+            yield family
 
     def _bus(self) -> Iterator[Metric]:
         """How Redis carries messages, where nodes are joined."""
@@ -100,8 +109,28 @@ class SystemCollector(Collector):
     async def prepare(self) -> SystemCollector:
         """Fetch what needs the database, before the synchronous collecting."""
         self._statuses = await self._system.views.status()
+        columns = ", ".join(f"coalesce({sql}, 0)::bigint AS {name}" for name, (_, sql) in _DELIVERIES.items())
+        self._deliveries = await self._system.pool.fetch(_DELIVERIES_OF.format(columns), self._head)
         return self
 
+
+_DELIVERIES = {
+    "lag_events": (
+        "Most events of the log that any one has yet to look at",
+        "max($1 - cursor) FILTER (WHERE state IN ('active', 'failing'))",
+    ),
+    "open": ("Deliveries that wait or are on lease", "sum(open)"),
+    "parked": ("Deliveries that were given up", "sum(parked)"),
+    "disabled": ("Subscriptions that no longer deliver", "count(*) FILTER (WHERE state = 'disabled')"),
+}
+_DELIVERIES_OF = """
+SELECT kind, {} FROM subscriptions LEFT JOIN (
+    SELECT subscription, count(*) FILTER (WHERE state <> 'parked') AS open,
+        count(*) FILTER (WHERE state = 'parked') AS parked
+    FROM deliveries GROUP BY subscription
+) AS counted ON subscription = id
+GROUP BY kind
+"""
 
 _BUS = {
     "published": "Messages to other nodes",

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from app.database.postgres import Pool
+from app.metrics import registry
 from app.system import System
 from tests.app.api.conftest import Somebody
 
@@ -121,6 +122,19 @@ async def test_a_range_is_replayed_and_marked_and_a_seek_starts_over(ana: Somebo
     assert all(item["replayed"] for item in again)
     await ana.post(f"{group}/seek", {"to": "beginning"})
     assert sorted(positions(await drained(ana, group, 4))) == sorted(positions(seen))
+
+
+async def test_the_operator_sees_lag_and_what_is_parked(ana: Somebody, system: System) -> None:
+    group = await a_group(ana)
+    [item, *_] = await pull(ana, group)
+    await ana.post(f"{group}/nack", {"ack_id": item["ack_id"], "action": "park", "error": "no"})
+    await ana.post(f"{group}/seek", {"to": "now"})
+    await ana.post(f"{group}/pause")
+    collected = await registry(system)
+    labels = {"kind": "pull"}
+    assert collected.get_sample_value("interlink_subscription_parked", labels) == 1
+    assert collected.get_sample_value("interlink_subscription_open", labels) == 0
+    assert collected.get_sample_value("interlink_subscription_lag_events", labels) == 0
 
 
 async def test_paused_it_gives_nothing_until_resumed(ana: Somebody) -> None:
