@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import partial
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 from uuid import UUID
@@ -18,8 +18,9 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from app.eventlog.schemas import Schemas
 from app.events.access_log import Reader
-from app.events.cloud_events import BATCH, NDJSON, encode, schema
+from app.events.cloud_events import BATCH, NDJSON, encode
 from app.events.following import Following
 from app.events.pages import Page, read_page
 from app.events.sse import frames
@@ -30,12 +31,12 @@ from app.http.endpoint import Call, endpoint, routes_of
 from app.http.problems import Problem
 from app.system import System
 from domain.access import Way
-from domain.catalogue import EVENTS
 from domain.errors import NotFound
 from domain.ports import EventFilter
 from domain.registry import UnknownEventType
 
 SSE = "text/event-stream"
+SCHEMAS = Schemas()
 _OFFERED = (BATCH, NDJSON, SSE)
 _ANYTHING = ("*/*", "application/*", "application/json")
 _TypeName = Annotated[str, StringConstraints(pattern=r"^[a-z_]+(\.[a-z_]+)*(\.\*)?$", max_length=100)]
@@ -219,23 +220,14 @@ def _quality(parameters: Sequence[str]) -> float:
     produces={"application/schema+json": dict[str, object]},
 )
 async def data_schema(call: Call, type: str, version: int) -> Response:
-    """The JSON Schema of a type's `data`."""
+    """The JSON Schema of a type's `data`, also of versions that have been superseded."""
     try:
-        entry = EVENTS[type]
+        found = SCHEMAS.sent(type, version, call.system.settings.address)
     except UnknownEventType:
-        raise NotFound("no such event type") from None
-    if version != entry.schema_version:
-        raise NotFound("no such version of this event type")
+        raise NotFound("no such event type and version") from None
     return JSONResponse(
-        _schema(entry.name, call.system.settings.address),
-        headers={"Cache-Control": "public, max-age=3600"},
-        media_type="application/schema+json",
+        found, headers={"Cache-Control": "public, max-age=3600"}, media_type="application/schema+json"
     )
-
-
-@cache
-def _schema(type: str, address: str) -> dict[str, Any]:
-    return schema(EVENTS[type], address)
 
 
 routes = routes_of(read, data_schema)

@@ -7,6 +7,7 @@ beside this file.
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -33,6 +34,13 @@ class Attachment(TypedDict):
     size: int
 
 
+_BYTES = {
+    "type": "string",
+    "contentEncoding": "base64",
+    "description": "the bytes themselves; left out where they are not known",
+}
+
+
 class Schemas:
     """The schemas of a registry's types; `retired` is the folder of superseded ones."""
 
@@ -55,6 +63,21 @@ class Schemas:
         else:
             schema = json.loads((self._retired / f"{name}.v{version}.json").read_bytes())
         return {"$schema": DIALECT, "title": f"{name} v{version}"} | schema
+
+    def sent(self, name: str, version: int, address: str) -> Schema:
+        """The schema of a CloudEvent's `data`: the payload, with its attachment as `base64` in its member.
+
+        `address` is the installation's; raises UnknownEventType.
+        """
+        found: dict[str, Any] = json.loads(json.dumps(self.get(name, version)))
+        entry = self._registry[name]
+        if entry.attachment_field:
+            member = found["properties"][entry.attachment_field]
+            if "$ref" in member:
+                member = found["$defs"][member["$ref"].rpartition("/")[2]]
+            member.setdefault("properties", {})["base64"] = _BYTES
+        described = inspect.cleandoc(entry.event_class.__doc__ or "")
+        return {"$id": f"{address}/schemas/{name}/{version}.json", "description": described} | found
 
     def validate(self, name: str, version: int, payload: bytes) -> None:
         """Check payload bytes, brought to the current version; raises Invalid, UnknownEventType."""
