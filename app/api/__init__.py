@@ -6,6 +6,7 @@ from starlette.routing import BaseRoute
 
 from app.api import (
     assets,
+    audit,
     conversion,
     documents,
     events,
@@ -21,6 +22,7 @@ from app.api import (
     tokens,
     updates,
     versions,
+    webhooks,
 )
 from app.api.description import describing
 from app.api.events import close_streams
@@ -42,6 +44,8 @@ _resources: list[BaseRoute] = [
     *versions.routes,
     *past.routes,
     *events.routes,
+    *audit.routes,
+    *webhooks.routes,  # before /subscriptions/{id}
     *subscriptions.routes,
 ]
 routes: list[BaseRoute] = [*_resources, *describing(_resources)]
