@@ -60,7 +60,7 @@ async def _head(log: Pool, tree: Frontier) -> Check:
     if head is None:
         check.fail("the log has no head")
     elif head["position"] != last:
-        check.fail(f"it says {head['position']}, the last event is {last}", last)
+        check.fail(f"it says {head['position']}, the last event is {last}", last + 1)
     elif head["frontier"] != bytes(tree):
         check.fail("its tree is not that of the events", head["position"])
     elif at is not None and head["recorded_at"] != at:
@@ -85,6 +85,8 @@ def _checkpoints(told: Sequence[SignedCheckpoint], vouching: Vouching, size: int
             consistent.fail(f"the log was longer once: {size} events are there", checkpoint.size)
         elif vouching.contradicts(checkpoint):
             consistent.fail("its root is not that of the events", checkpoint.size)
+    if size and not told:
+        signed.fail("nobody signed any of these events: only the database itself vouches for them")
     newest = told[-1].size if told else 0
     signed.note = f"(up to {newest:,} of {size:,} events)"
     return [signed, consistent]

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import uvloop
 
 from app import logs
-from app.cli import backup, documents, privacy, projections, serving, tokens
+from app.cli import audit, backup, documents, privacy, projections, serving, tail, tokens
 from app.data_dir import exclusive, prepare
 from app.database.embedded import EmbeddedPostgresFailed
 from app.database.migrate import SchemaTooNew
@@ -42,6 +42,6 @@ def parser() -> argparse.ArgumentParser:
     """All commands and what each takes."""
     parser = argparse.ArgumentParser(prog="interlink", description="Co-production, event by event.")
     to = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (serving, projections, documents, tokens, privacy, backup):
+    for group in (serving, projections, documents, tokens, tail, privacy, backup, audit):
         group.commands(to)
     return parser

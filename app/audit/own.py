@@ -1,0 +1,36 @@
+"""What vouches for this installation's own log: its key, and the checkpoints that it signed."""
+
+from __future__ import annotations
+
+from app.audit.checkpoints import Checkpoints
+from app.audit.export import Evidence, SignedCheckpoint
+from app.audit.keys import log_signer
+from app.audit.note import sign
+from app.audit.vouching import manifest_text
+from app.database.failures import unavailable_when_away
+from app.database.postgres import Pool
+from app.settings import Settings
+
+NEWEST = 10_000
+"""Checkpoints that are looked at; each vouches for everything before it."""
+
+_CHECKPOINTS = """
+SELECT size, note || cosignatures AS note FROM checkpoints WHERE vkey = $1 ORDER BY size DESC LIMIT $2
+"""
+
+
+async def evidence(settings: Settings, pool: Pool) -> Evidence:
+    """The newest checkpoints under the key of these settings, and what signs with it; raises Unavailable.
+
+    A key that only the database names is not trusted: who can change events could add one.
+    """
+    signer = log_signer(settings)
+    checkpoints = Checkpoints(pool, signer)
+    with unavailable_when_away():
+        rows = await pool.fetch(_CHECKPOINTS, signer.verifier.vkey, NEWEST)
+    return Evidence(
+        checkpoints=[SignedCheckpoint(row["size"], row["note"]) for row in reversed(rows)],
+        keys=[signer.verifier.vkey],
+        checkpoint=lambda size, root: bytes(checkpoints.sign(size, root)).decode(),
+        sign=lambda manifest: bytes(sign(manifest_text(manifest), signer)).decode(),
+    )

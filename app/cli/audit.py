@@ -1,0 +1,84 @@
+"""`interlink export` and `interlink verify`: the log in a file, and whether it holds."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from app.cli.command import Parsers, add
+from app.data_dir import prepare
+from app.settings import ConfigurationError, Settings
+
+if TYPE_CHECKING:
+    from app.audit.verify import Report
+    from app.database.postgres import Pool
+
+
+class VerificationFailed(ConfigurationError):
+    """Something does not hold; the message names the first thing, and the position."""
+
+
+async def export(settings: Settings, options: argparse.Namespace) -> None:
+    """Write the log, or one process of it, with all that proves it, to a file."""
+    from app.audit.export import export as write
+    from app.audit.own import evidence
+
+    async with _pool(settings) as pool:
+        try:
+            done = await write(pool, options.out, await evidence(settings, pool), process=options.process)
+        except OSError as error:
+            raise ConfigurationError(f"{options.out} can't be written: {error.strerror}") from None
+    print(f"{options.out}: {done.events:,} events, {done.documents:,} documents, proven at {done.size:,}")
+
+
+async def verify(settings: Settings, options: argparse.Namespace) -> None:
+    """Check an exported file, needing nothing else, or (without one) the log in the database."""
+    from app.audit.verify import verify_archive
+
+    if options.file is None:
+        report = await _verify_log(settings, options.key)
+    else:
+        report = verify_archive(options.file, keys=options.key)
+    print("\n".join(report.lines()), flush=True)
+    if report.first is not None:
+        where = "" if report.first.position is None else f" at position {report.first.position}"
+        raise VerificationFailed(f"{report.first.name}{where}: {report.first.failure}")
+
+
+async def _verify_log(settings: Settings, keys: list[str]) -> Report:
+    from app.audit.live import verify_log
+    from app.audit.own import evidence
+
+    prepare(settings.data_dir)
+    async with _pool(settings) as pool:
+        own = await evidence(settings, pool)
+        return await verify_log(pool, own.checkpoints, keys or own.keys)
+
+
+@asynccontextmanager
+async def _pool(settings: Settings) -> AsyncIterator[Pool]:
+    from app.database.postgres import connect_pool
+    from app.wiring import database
+
+    async with database(settings) as url:
+        pool = await connect_pool(url)
+        try:
+            yield pool
+        finally:
+            await pool.close()
+
+
+def commands(to: Parsers) -> None:
+    """Add them."""
+    out = add(to, "export", export)
+    what = out.add_mutually_exclusive_group(required=True)
+    what.add_argument("--process", type=UUID, metavar="ID", help="one process")
+    what.add_argument("--all", action="store_true", help="the whole log")
+    out.add_argument("--out", type=Path, required=True, metavar="FILE")
+    check = add(to, "verify", verify, data_dir=False)
+    check.add_argument("file", nargs="?", type=Path, metavar="FILE")
+    check.add_argument("--key", action="append", default=[], metavar="VKEY", help="a verifier key to trust")
