@@ -1,0 +1,61 @@
+"""`interlink tail` beside a running system."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from app.cli import parser
+from app.settings import ConfigurationError, Settings
+from app.system import System
+from tests.app.api.conftest import Somebody, ana, app, sign_up, system, visitor
+
+__all__ = ["ana", "app", "sign_up", "system", "visitor"]
+
+
+@pytest.fixture
+def settings(database: str, tmp_path: Path) -> Settings:
+    return Settings.model_validate(
+        {"data_dir": tmp_path, "secret_key": "a key for tests alone", "database_url": database}
+    )
+
+
+async def printed(
+    settings: Settings, capture: pytest.CaptureFixture[bytes], lines: int, *arguments: str
+) -> list[str]:
+    """The types of the first events that it prints."""
+    options = parser().parse_args(["tail", *arguments])
+    task = asyncio.create_task(options.run(settings, options))
+    out = b""
+    try:
+        async with asyncio.timeout(20):
+            while out.count(b"\n") < lines:
+                assert not task.done()
+                await asyncio.sleep(0.01)
+                out += capture.readouterr().out
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    return [json.loads(line)["type"] for line in out.splitlines() if line.startswith(b"{")]
+
+
+async def test_prints_what_was_asked_for(
+    settings: Settings, ana: Somebody, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    process, _ = await ana.a_process("First"), await ana.a_process("Second")
+    started = await printed(settings, capsysbinary, 2, "--after", "0", "--type", "process.started")
+    assert started == ["process.started"] * 2
+    one = await printed(settings, capsysbinary, 3, "--after", "0", "--process", process)
+    assert one == ["process.started", "process.right_granted", "plan.opened"]
+
+
+async def test_refuses_a_position_that_is_not(settings: Settings, system: System) -> None:
+    options = parser().parse_args(
+        ["tail", "--after", str(await system.log.head() + 1), "--process", str(uuid4())]
+    )
+    with pytest.raises(ConfigurationError, match="there is no position"):
+        await options.run(settings, options)
