@@ -13,6 +13,7 @@ from uuid import UUID
 from markupsafe import Markup
 from starlette.responses import Response
 
+from app.audit.checkpoints import Checkpoints
 from app.eventlog.reading import EVENT, event
 from app.events.access import EventAccess
 from app.events.pages import read_page
@@ -97,6 +98,7 @@ async def show(page: Page) -> Response:
     )
     holders = await access.who(page.system.pool, scope.process.id) if scope.whole else []
     names = await page.system.people.names(row.person for row in holders)
+    signed = await Checkpoints.of(page.system).latest()
     return page.render(
         "process/events.html",
         scope=scope,
@@ -110,6 +112,7 @@ async def show(page: Page) -> Response:
         then=await _then(page, scope),
         stops=await _stops(page, scope) if scope.whole else [],
         head=await page.system.log.head(),
+        signed=signed[0] if signed else 0,
     )
 
 

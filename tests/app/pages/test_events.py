@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from app.audit.checkpoints import Checkpoints
 from app.commands import document as documents
 from app.commands import plan as plans
 from app.commands import process as processes
@@ -145,3 +146,20 @@ async def test_what_is_done_to_documents_is_told(ilze: Reader, work: Work, syste
 async def test_bad_questions_are_no_crash(ilze: Reader, work: Work, query: str) -> None:
     answer = await ilze.client.get(f"{work.here}/events?{query}")
     assert answer.status_code == 422
+
+
+async def test_what_is_signed_leads_to_its_proof(ilze: Reader, work: Work, system: System) -> None:
+    signed = await Checkpoints.of(system).sign_head()
+    done = await plans.change_node(system, by(ilze.person), node=work.plan.phase, title="New")
+    await system.views.wait_all(done.position)
+    html = await ilze.get(f"{work.here}/events")
+    positions = listed(html)
+    assert signed < done.position
+    for position in positions:
+        if position <= signed:
+            assert f'href="/audit/proof/{position}"' in html
+    newest = html[html.index(f'id="e-{done.position}"') :].split("</li>")[0]
+    latest = await Checkpoints.of(system).latest()
+    assert latest is not None
+    under = f'href="/audit/proof/{done.position}"' in newest
+    assert under or (latest[0] >= signed and "not under a signature yet" in newest)
