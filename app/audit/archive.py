@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, cast
+from typing import IO, Any
 
 from domain.errors import Invalid
 from domain.registry import dump
@@ -34,6 +34,7 @@ _MEMBERS = 200_000
 _UNPACKED, _RATIO = 2**30, 100  # an archive may unpack to 1 GiB, or to a hundred times its size
 _NAME = re.compile(r"(?:documents/)?[a-z0-9][a-z0-9-]{0,63}\.[a-z]{2,6}")
 _CHUNK = 2**20
+_END = 22  # bytes of what ends a zip archive without a comment
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError)
 
@@ -179,7 +180,28 @@ class Archive:
         if name not in self._entries:
             raise NotAnArchive(f"{name} is missing")
         with _as_refusal(name):
-            return io.BufferedReader(cast(io.RawIOBase, self._zip.open(self._entries[name])), _CHUNK)
+            return io.BufferedReader(_Unpacking(name, self._zip.open(self._entries[name])), _CHUNK)
+
+
+class _Unpacking(io.RawIOBase):
+    """A member being unpacked; raises NotAnArchive where that is not possible."""
+
+    def __init__(self, name: str, member: IO[bytes]) -> None:
+        self._name = name
+        self._member = member
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, to: Any) -> int:
+        with _as_refusal(self._name):
+            data = self._member.read(len(to))
+        to[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._member.close()
+        super().close()
 
 
 def strict_json(data: bytes) -> dict[str, Any]:
@@ -238,13 +260,13 @@ def _checked(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
         if entry.flag_bits & 0x1 or entry.compress_type != zipfile.ZIP_DEFLATED:
             raise NotAnArchive(f"{entry.filename} is encrypted or packed in an unknown way")
         found[entry.filename] = entry
-    _check_layout(archive, entries)
+    _check_layout(archive, entries, size)
     if sum(entry.file_size for entry in entries) > max(_UNPACKED, _RATIO * size):
         raise NotAnArchive("the archive would unpack to far more than its size allows")
     return found
 
 
-def _check_layout(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo]) -> None:
+def _check_layout(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], size: int) -> None:
     """That the file is made of these members alone, as they are written here.
 
     So none overlaps another, and nothing is hidden before, between or behind them.
@@ -263,7 +285,8 @@ def _check_layout(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo]) -> N
         if entry.header_offset != at or file.read(len(header)) != header or not _is_plain(entry):
             raise NotAnArchive(f"{entry.filename} does not lie in the archive as an export puts it there")
         at += len(header) + entry.compress_size
-    if at != archive.start_dir or archive.comment:
+    file.seek(max(size - _END, 0))
+    if at != archive.start_dir or archive.comment or file.read(4) != b"PK\5\6":
         raise NotAnArchive("the archive holds more than its members")
 
 
