@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.audit import self_check
 from app.system import System
 
 _BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
@@ -147,5 +148,7 @@ async def registry(system: System) -> CollectorRegistry:
     collected = CollectorRegistry(auto_describe=False)
     collected.register(requests)
     collected.register(seconds)
+    collected.register(self_check.checked)
+    collected.register(self_check.broken)
     collected.register(await SystemCollector(system, head=await system.log.head()).prepare())
     return collected
