@@ -23,6 +23,7 @@ import httpx
 import structlog
 
 from app.events.access import EventAccess
+from app.events.access_log import Reader
 from app.events.cloud_events import BATCH, encode
 from app.subscriptions.address_guard import (
     AddressRefused,
@@ -131,7 +132,8 @@ class Courier:
         return found
 
     def compose(self, webhook: Webhook, events: Sequence[RecordedEvent]) -> Message:
-        """These events in the form that the webhook's owner chose."""
+        """These events in the form that the webhook's owner chose; noted as read, since they leave."""
+        self._system.accesses.note(Reader(webhook.owner, webhook.credential, "webhook"), events)
         source = self._system.settings.address
         return compose(events, source, batch=webhook.batch > 1, thin=webhook.thin)
 

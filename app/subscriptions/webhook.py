@@ -16,7 +16,7 @@ ROTATION = timedelta(hours=24)  # for which the old secret goes on signing besid
 BATCH = 8  # events in one message at most
 
 _FIND = """
-SELECT id, owner, settings, state FROM subscriptions
+SELECT id, owner, credential, settings, state FROM subscriptions
 WHERE id = $1 AND kind = 'webhook' AND ($2::uuid IS NULL OR owner = $2)
 """
 _QUIET = "SELECT subscription FROM webhook_quiet WHERE until > now()"
@@ -56,6 +56,7 @@ class Webhook:
     state: Literal["active", "paused", "failing", "disabled"]
     batch: int = 1
     thin: bool = False
+    credential: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class Webhooks:
             row["state"],
             batch=max(1, min(BATCH, int(settings.get("batch") or 1))),
             thin=settings.get("thin") is True,
+            credential=row["credential"],
         )
 
     async def keys(self, id: UUID) -> list[str]:

@@ -21,7 +21,7 @@ from app.subscriptions.sending import STRUCTURED, THIN_OVER, Courier, compose, p
 from app.subscriptions.webhook import Webhook, Webhooks
 from app.system import System
 from tests.app.api.conftest import Somebody
-from tests.app.subscriptions.conftest import a_webhook, deliver, events_of
+from tests.app.subscriptions.hooks import a_webhook, deliver, events_of, system
 from tests.app.subscriptions.receivers import (
     Behaviour,
     answer,
@@ -32,6 +32,8 @@ from tests.app.subscriptions.receivers import (
     never,
     receiving,
 )
+
+__all__ = ["system"]
 
 
 async def until(system: System, webhook: UUID, sql: str, wanted: Any) -> None:

@@ -1,0 +1,57 @@
+"""The whole application with webhooks that may go to this machine (`system`), and webhooks to send."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from app.settings import Settings
+from app.system import System
+from app.wiring import system as wired
+from tests.app.api.conftest import Somebody
+
+
+@pytest.fixture
+async def system(database: str, tmp_path: Path) -> AsyncIterator[System]:
+    """Everything, started."""
+    values = {"data_dir": tmp_path, "secret_key": "a key for tests alone", "webhook_allow_private": True}
+    async with wired(Settings.model_validate(values), database) as running:
+        yield running
+
+
+async def a_webhook(
+    system: System, owner: UUID, url: str, *, credential: UUID | None = None, **settings: Any
+) -> UUID:
+    """A webhook that starts now, and so has nothing to deliver."""
+    id = uuid4()
+    await system.pool.execute(
+        """INSERT INTO subscriptions (id, owner, kind, name, start, cursor, settings, credential)
+        VALUES ($1, $2, 'webhook', 'Some', 'now', $3, $4::text::jsonb, $5)""",
+        id,
+        owner,
+        2**40,  # beyond the log: what is to be delivered is put there by hand
+        json.dumps({"url": url, **settings}),
+        credential,
+    )
+    return id
+
+
+async def events_of(somebody: Somebody, process: str) -> list[dict[str, Any]]:
+    """All events of a process."""
+    found: list[dict[str, Any]] = await somebody.get(f"/api/v1/events?process={process}")
+    return found
+
+
+async def deliver(system: System, webhook: UUID, *positions: int) -> None:
+    """Let these events be due."""
+    await system.pool.execute(
+        """INSERT INTO deliveries (subscription, position, stream)
+        SELECT $1, position, stream FROM events WHERE position = ANY ($2::bigint[])""",
+        webhook,
+        list(positions),
+    )
