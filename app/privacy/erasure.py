@@ -21,6 +21,7 @@ from eventsourcing.domain import AggregateEvent
 
 from app.database.failures import unavailable_when_away
 from app.documents import redaction
+from app.documents.postgres import NOT_SET_ASIDE
 from app.documents.redaction import Staged
 from app.eventlog.leaf import SALT_SIZE
 from app.live import SIGN_INS_EVERY
@@ -48,8 +49,8 @@ SELECT r.position, coalesce(e.commitment, sha256(e.salt || e.payload)) AS before
     sha256(r.salt || r.payload) AS after
 FROM event_rewrites AS r JOIN events AS e USING (position) WHERE r.erasure = $1 ORDER BY r.position
 """
-_LATE = """
-SELECT EXISTS (SELECT FROM document_updates WHERE person_id = $1)
+_LATE = f"""
+SELECT EXISTS (SELECT FROM document_updates WHERE person_id = $1 AND {NOT_SET_ASIDE})
     OR EXISTS (SELECT FROM events WHERE position > $2 AND actor = $1 AND type = 'document.edited')
 """
 

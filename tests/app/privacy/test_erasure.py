@@ -162,3 +162,27 @@ async def test_everybody_signed_in_may_read_that_somebody_was_erased(
     await erase(system, ana.person, basis="objection", text="redact", by=None)
     found = await bruno.get("/api/v1/events", type="person.erased")
     assert str(ana.person) in str(found)
+
+
+async def test_what_was_set_aside_as_unreadable_is_emptied_and_holds_nothing_up(
+    system: System, ana: Somebody
+) -> None:
+    document = await a_named_version(ana)
+    row = await system.pool.fetchval(
+        """
+        INSERT INTO document_updates
+            (document_id, person_id, session, received_at, inserted, deleted, origin, sequence, update)
+        VALUES ($1, $2, $3, now(), 0, 0, $3, 1, $4) RETURNING id
+        """,
+        document,
+        ana.person,
+        uuid4(),
+        b"unreadable marker",
+    )
+    await system.pool.execute(
+        "INSERT INTO document_set_aside (document_id, row_id, reason) VALUES ($1, $2, 'x')", document, row
+    )
+    await erase(system, ana.person, basis="objection", text="redact", by=None)
+    assert await ErasureRequests(system.pool).pending(ana.person) is None
+    left = await system.pool.fetch("SELECT update FROM document_updates")
+    assert not [row for row in left if b"marker" in row["update"]]
