@@ -22,6 +22,7 @@ from app.api import (
     tokens,
     updates,
     versions,
+    webhooks,
 )
 from app.api.description import describing
 from app.api.events import close_streams
@@ -44,6 +45,7 @@ _resources: list[BaseRoute] = [
     *past.routes,
     *events.routes,
     *audit.routes,
+    *webhooks.routes,  # before /subscriptions/{id}
     *subscriptions.routes,
 ]
 routes: list[BaseRoute] = [*_resources, *describing(_resources)]

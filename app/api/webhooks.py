@@ -1,0 +1,180 @@
+"""What webhooks have beside other subscriptions: making one, its keys, and the log of its deliveries."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from app.api.writing import Items, Output
+from app.commands import new_id
+from app.events.filters import Filter
+from app.http.binding import Input
+from app.http.endpoint import Call, endpoint, routes_of
+from app.http.problems import Problem
+from app.moments import position_of
+from app.subscriptions.address_guard import URL_LENGTH, AddressRefused, check_url
+from app.subscriptions.delivery_log import Delivery, DeliveryLog
+from app.subscriptions.sending import Courier, ping
+from app.subscriptions.store import Subscriptions
+from app.subscriptions.subscription import NewSubscription
+from app.subscriptions.webhook import BATCH, Webhook, Webhooks
+from domain import text
+from domain.errors import Conflict, Invalid, NotFound
+
+PATH = "/api/v1/subscriptions"
+ONE = PATH + "/{subscription}"
+_Moment = Annotated[str, StringConstraints(max_length=100)]
+
+
+class NewWebhook(Input):
+    """A webhook. `filter`: CloudEvents filter expressions, all of which must hold; none: every event.
+
+    `start` is `beginning`, `now`, or a moment: the log position or RFC 3339 time after which it begins.
+    `batch` events at most go in one message; with `thin` they go without their data.
+    """
+
+    name: str
+    url: str = Field(max_length=URL_LENGTH)
+    filter: list[dict[str, Any]] = Field([], max_length=100)
+    start: _Moment = "now"
+    batch: int = Field(1, ge=1, le=BATCH)
+    thin: bool = False
+
+
+class Keys(Output):
+    """What verifies its messages: `secret` (HMAC, shown this once) and `public_key` (Ed25519).
+
+    Messages carry signatures of the previous keys too until `old_sign_until`.
+    """
+
+    id: UUID
+    secret: str
+    public_key: str
+    old_sign_until: datetime | None = None
+
+
+class Attempted(Output):
+    """One message and how it went: `status` null, and the class of the `error`, if nothing came back."""
+
+    id: UUID
+    at: datetime
+    cause: str
+    positions: list[int]
+    attempt: int
+    outcome: str
+    status: int | None
+    error: str | None
+    duration_ms: int
+
+
+class Page(Input):
+    """Which page of the log, newest first; it goes back 30 days or 1,000 attempts."""
+
+    cursor: UUID | None = None
+    limit: int = Field(50, ge=1, le=200)
+
+
+def _webhooks(call: Call) -> Webhooks:
+    return Webhooks(call.system.pool, call.system.settings.signing_key())
+
+
+async def _mine(call: Call, subscription: UUID) -> Webhook:
+    found = await _webhooks(call).find(subscription, owner=call.person)
+    if found is None:
+        raise NotFound("no such webhook")
+    return found
+
+
+def _attempted(delivery: Delivery) -> Attempted:
+    return Attempted.model_validate(delivery)
+
+
+def _shown_once(call: Call) -> None:
+    if call.command is not None and call.command.repeated:
+        raise Conflict("a secret is shown once; rotate it for another", code="secret_shown_once")
+
+
+@endpoint("POST", PATH + "/webhooks", scope="write", status=201, summary="Make a webhook")
+async def create(call: Call, body: NewWebhook) -> Keys:
+    """Have the events that fit the filter, and that you may see, sent to a URL, signed."""
+    assert call.principal is not None
+    _shown_once(call)
+    try:
+        check_url(body.url, allow_private=call.system.settings.webhook_allow_private)
+    except AddressRefused as refused:
+        raise Invalid(str(refused), code="url_refused", field="url") from None
+    new = NewSubscription(
+        id=new_id(call.context, "subscription"),
+        owner=call.person,
+        credential=call.principal.token,
+        kind="webhook",
+        name=text.name(body.name),
+        filter=Filter.parse(body.filter),
+        settings={"url": body.url, "batch": body.batch, "thin": body.thin},
+        start=body.start,
+        cursor=await _position(call, body.start),
+    )
+    made = await Subscriptions(call.system.pool).create(new)
+    keys = await _webhooks(call).rotate(made.id)
+    return Keys(id=made.id, secret=keys.secret, public_key=keys.public_key)
+
+
+async def _position(call: Call, start: str) -> int:
+    if start == "beginning":
+        return 0
+    return await call.system.log.head() if start == "now" else await position_of(call.system, start, "start")
+
+
+@endpoint("POST", ONE + "/secret", scope="write", summary="Rotate a webhook's keys")
+async def rotate(call: Call, subscription: UUID) -> Keys:
+    """New keys, shown once. The previous ones sign beside them for a day."""
+    _shown_once(call)
+    await _mine(call, subscription)
+    keys = await _webhooks(call).rotate(subscription)
+    return Keys(
+        id=subscription,
+        secret=keys.secret,
+        public_key=keys.public_key,
+        old_sign_until=keys.old_sign_until,
+    )
+
+
+@endpoint("GET", ONE + "/deliveries", scope="read", summary="What was sent to a webhook")
+async def deliveries(call: Call, subscription: UUID, query: Page) -> Items[Attempted]:
+    """The attempts of late, newest first; not what was in them."""
+    await _mine(call, subscription)
+    log = DeliveryLog(call.system.pool)
+    found = await log.newest(subscription, limit=query.limit, after=query.cursor)
+    following = str(found[-1].id) if len(found) == query.limit else None
+    return Items(items=[_attempted(one) for one in found], next=following)
+
+
+@endpoint("POST", ONE + "/deliveries/{delivery}/redeliver", scope="write", summary="Send events once more")
+async def redeliver(call: Call, subscription: UUID, delivery: UUID) -> Attempted:
+    """Send now what an attempt sent, as far as you may still see it, whatever the subscription's state."""
+    webhook = await _mine(call, subscription)
+    found = await DeliveryLog(call.system.pool).find(subscription, delivery)
+    if found is None or not found.positions:
+        raise NotFound("no such delivery")
+    async with Courier(call.system) as courier:
+        events = await courier.events(webhook, found.positions)
+        if not events:
+            raise Problem(409, "nothing_to_send", "you may no longer see what was sent")
+        positions = [event.position for event in events]
+        message = courier.compose(webhook, events)
+        return _attempted(await courier.send_once(webhook, message, cause="redelivery", positions=positions))
+
+
+@endpoint("POST", ONE + "/ping", scope="write", summary="Try a webhook")
+async def try_(call: Call, subscription: UUID) -> Attempted:
+    """Send a `webhook.ping` now and tell how it went."""
+    webhook = await _mine(call, subscription)
+    async with Courier(call.system) as courier:
+        message = ping(webhook.id, call.system.settings.address)
+        return _attempted(await courier.send_once(webhook, message, cause="ping"))
+
+
+routes = routes_of(create, rotate, deliveries, redeliver, try_)

@@ -1,0 +1,125 @@
+"""A webhook's whole life over the API, with a real receiver."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from standardwebhooks import Webhook as Verifier
+
+from tests.app.api.conftest import Somebody
+from tests.app.subscriptions.hooks import system
+from tests.app.subscriptions.receivers import answer, receiving
+
+__all__ = ["system"]
+
+WEBHOOKS = "/api/v1/subscriptions/webhooks"
+
+
+def one(webhook: dict[str, Any]) -> str:
+    return f"/api/v1/subscriptions/{webhook['id']}"
+
+
+async def test_what_happens_is_sent_to_whoever_subscribed(ana: Somebody) -> None:
+    async with receiving() as receiver:
+        webhook = await ana.post(
+            WEBHOOKS,
+            {"name": "Mine", "url": receiver.url, "filter": [{"exact": {"type": "process.started"}}]},
+        )
+        process = await ana.a_process()
+        [message] = await receiver.wait_for(1)
+        [event] = [
+            event
+            for event in await ana.get(f"/api/v1/events?process={process}")
+            if event["type"] == "process.started"
+        ]
+        assert Verifier(webhook["secret"]).verify(message.body, message.headers) == event
+        async with asyncio.timeout(10):
+            while not (found := await ana.get(one(webhook) + "/deliveries"))["items"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        [entry] = found["items"]
+        assert (entry["outcome"], entry["status"], entry["cause"]) == ("delivered", 204, "event")
+
+        again = await ana.post(f"{one(webhook)}/deliveries/{entry['id']}/redeliver")
+        assert (again["outcome"], again["cause"]) == ("delivered", "redelivery")
+        repeated = (await receiver.wait_for(2))[1]
+        assert repeated.body == message.body
+        assert repeated.headers["webhook-id"] == message.headers["webhook-id"]
+        assert repeated.headers["interlink-replayed"] == "true"
+
+
+async def test_a_ping_tells_how_it_went(ana: Somebody) -> None:
+    async with receiving() as receiver:
+        webhook = await ana.post(WEBHOOKS, {"name": "Mine", "url": receiver.url})
+        good = await ana.post(one(webhook) + "/ping")
+        receiver.behave = answer(500)
+        bad = await ana.post(one(webhook) + "/ping")
+    assert (good["outcome"], good["status"], bad["outcome"], bad["status"]) == (
+        "delivered",
+        204,
+        "failed",
+        500,
+    )
+    sent = Verifier(webhook["secret"]).verify(receiver.received[0].body, receiver.received[0].headers)
+    assert sent["type"] == "webhook.ping"
+    page = await ana.get(one(webhook) + "/deliveries", limit=1)
+    rest = await ana.get(one(webhook) + "/deliveries", limit=1, cursor=page["next"])
+    assert [page["items"][0]["id"], rest["items"][0]["id"]] == [bad["id"], good["id"]]
+    await ana.post(f"{one(webhook)}/deliveries/{good['id']}/redeliver", status=404)
+
+
+async def test_both_secrets_verify_while_one_is_rotated(ana: Somebody) -> None:
+    async with receiving() as receiver:
+        old = await ana.post(WEBHOOKS, {"name": "Mine", "url": receiver.url})
+        new = await ana.post(one(old) + "/secret")
+        await ana.post(one(old) + "/ping")
+        [message] = receiver.received
+    assert old["secret"] != new["secret"]
+    for keys in (old, new):
+        assert Verifier(keys["secret"]).verify(message.body, message.headers)
+    shown = json.dumps(await ana.get(one(old)))
+    assert "whsec" not in shown
+    assert "whsk" not in shown
+
+
+async def test_a_webhook_is_its_owners_alone(ana: Somebody, bruno: Somebody) -> None:
+    webhook = await ana.post(WEBHOOKS, {"name": "Mine", "url": "http://127.0.0.1:9/"})
+    await bruno.get(one(webhook) + "/deliveries", status=404)
+    for path in ("/ping", "/secret", f"/deliveries/{uuid4()}/redeliver"):
+        await bruno.post(one(webhook) + path, status=404)
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://example.org/", "http://u:p@example.org/", "example.org", "https://example.org/#a"]
+)
+async def test_urls_that_cannot_be_are_refused_at_once(ana: Somebody, url: str) -> None:
+    refused = await ana.post(WEBHOOKS, {"name": "Mine", "url": url}, status=422)
+    assert refused["code"] == "url_refused"
+
+
+async def test_a_revoked_token_ends_its_webhook_within_a_second(ana: Somebody) -> None:
+    async with receiving() as receiver:
+        token = await ana.post("/api/v1/tokens", {"name": "hook", "scopes": ["read", "write"]})
+        answered = await ana.client.post(
+            WEBHOOKS,
+            json={"name": "Mine", "url": receiver.url},
+            headers={"Authorization": f"Bearer {token['token']}"},
+        )
+        assert answered.status_code == 201, answered.text
+        witness = await ana.post(WEBHOOKS, {"name": "Other", "url": receiver.url + "/witness"})
+        await ana.a_process("First")
+        async with asyncio.timeout(10):
+            while {message.target for message in receiver.received} != {"/hook", "/hook/witness"}:
+                await receiver.wait_for(len(receiver.received) + 1)
+        await ana.delete(f"/api/v1/tokens/{token['id']}")
+        await asyncio.sleep(1)  # the promise
+        before = len([message for message in receiver.received if message.target == "/hook"])
+        process = await ana.a_process("Second")
+        async with asyncio.timeout(10):
+            while not any(process.encode() in message.body for message in receiver.received):
+                await receiver.wait_for(len(receiver.received) + 1)
+    assert len([message for message in receiver.received if message.target == "/hook"]) == before
+    assert witness["id"]
