@@ -106,9 +106,9 @@ async def system(settings: Settings, url: str) -> AsyncIterator[System]:
         await stack.enter_async_context(background(send_webhooks(result)))
         await stack.enter_async_context(background(follow(result)))
         await stack.enter_async_context(background(carry_out(result)))
+        await stack.enter_async_context(background(Feeder(result, url).run()))
         await stack.enter_async_context(background(sign_heads(result)))
         await stack.enter_async_context(background(check_nightly(result)))
-        await stack.enter_async_context(background(Feeder(result, url).run()))
         yield result
 
 

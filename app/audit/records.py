@@ -13,9 +13,9 @@ from asyncpg import Record as Row
 
 from app.database.failures import unavailable_when_away
 from app.database.postgres import Pool
+from app.eventlog import reading
 from app.eventlog.leaf import commitment, header
 from app.eventlog.merkle import leaf_hash
-from app.eventlog import reading
 from domain.ports import RecordedEvent
 
 _READ = f"""

@@ -19,7 +19,7 @@ CREATE TABLE webhook_keys (
     retires_at timestamptz
 );
 COMMENT ON COLUMN webhook_keys.sealed IS 'AES-256-GCM under a key derived from SECRET_KEY';
-COMMENT ON COLUMN webhook_keys.retires_at IS 'Until when it signs beside its successor; NULL: the current one';
+COMMENT ON COLUMN webhook_keys.retires_at IS 'Until when it signs beside its successor; NULL: current';
 CREATE UNIQUE INDEX webhook_keys_current ON webhook_keys (subscription, kind) WHERE retires_at IS NULL;
 CREATE INDEX webhook_keys_subscription ON webhook_keys (subscription);
 CREATE TABLE webhook_quiet (
