@@ -1,4 +1,4 @@
-"""Who read the log.
+"""Heads that witnesses saw, and time stamps of ours.
 
 Revision ID: 0013
 Revises: 0012
