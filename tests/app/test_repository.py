@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,6 +13,7 @@ import pytest
 from eventsourcing.domain import Aggregate
 
 from app.repository import Repository, copied
+from domain.access import Access
 from domain.asset import Asset
 from domain.catalogue import EVENTS
 from domain.document import Document
@@ -21,6 +23,8 @@ from domain.plan import Plan
 from domain.ports import Context, EventLog, RecordedEvent
 from domain.process import Process
 from tests.memory_log import MemoryLog
+
+NOW = datetime.now(UTC)
 
 
 class CountingLog(MemoryLog):
@@ -129,6 +133,7 @@ def specimens() -> list[Aggregate]:
         Asset.create(
             id=uuid4(), process=process.id, node=uuid4(), kind="link", title="A", url="https://example.org"
         ),
+        Access(credential=None, way="page", began=NOW, ended=NOW, events=1, first=1, last=1),
     ]
 
 
