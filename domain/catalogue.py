@@ -1,7 +1,7 @@
 """Every event type of interlink, at its current schema version.
 
-To change a payload: raise `schema_version`, add the upcaster from the version before, and add a
-golden file beside the old ones in tests/golden/events.
+To change a payload: raise `schema_version`, add the upcaster from the version before, and add an
+example beside the old ones in app/eventlog/examples, which stand for what is in somebody's log.
 """
 
 from __future__ import annotations

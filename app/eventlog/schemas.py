@@ -76,8 +76,7 @@ class Schemas:
             if "$ref" in member:
                 member = found["$defs"][member["$ref"].rpartition("/")[2]]
             member.setdefault("properties", {})["base64"] = _BYTES
-        described = inspect.cleandoc(entry.event_class.__doc__ or "")
-        return {"$id": f"{address}/schemas/{name}/{version}.json", "description": described} | found
+        return {"$id": f"{address}/schemas/{name}/{version}.json", "description": meaning(entry)} | found
 
     def validate(self, name: str, version: int, payload: bytes) -> None:
         """Check payload bytes, brought to the current version; raises Invalid, UnknownEventType."""
@@ -98,6 +97,14 @@ class Schemas:
         if entry.name not in self._adapters:
             self._adapters[entry.name] = TypeAdapter(_payload_type(entry))
         return self._adapters[entry.name]
+
+
+def meaning(entry: EventType) -> str:
+    """What a type means, as its class says in the docstring; a derived class has one made by machine."""
+    for cls in entry.event_class.__mro__:
+        if cls.__doc__ and not cls.__doc__.startswith(f"{cls.__name__}("):
+            return inspect.cleandoc(cls.__doc__)
+    return ""
 
 
 def _payload_type(entry: EventType) -> Any:
