@@ -15,14 +15,14 @@ from app.http.binding import Input
 from app.http.endpoint import Call, endpoint, routes_of
 from app.http.problems import Problem
 from app.moments import position_of
-from app.subscriptions.address_guard import URL_LENGTH, AddressRefused, check_url
+from app.subscriptions.address_guard import URL_LENGTH
 from app.subscriptions.delivery_log import Delivery, DeliveryLog
 from app.subscriptions.sending import Courier, ping
 from app.subscriptions.store import Subscriptions
 from app.subscriptions.subscription import NewSubscription
-from app.subscriptions.webhook import BATCH, Webhook, Webhooks
+from app.subscriptions.webhook import BATCH, Webhook, Webhooks, checked_url
 from domain import text
-from domain.errors import Conflict, Invalid, NotFound
+from domain.errors import Conflict, NotFound
 
 PATH = "/api/v1/subscriptions"
 ONE = PATH + "/{subscription}"
@@ -102,10 +102,7 @@ async def create(call: Call, body: NewWebhook) -> Keys:
     """Have the events that fit the filter, and that you may see, sent to a URL, signed."""
     assert call.principal is not None
     _shown_once(call)
-    try:
-        check_url(body.url, allow_private=call.system.settings.webhook_allow_private)
-    except AddressRefused as refused:
-        raise Invalid(str(refused), code="url_refused", field="url") from None
+    url = checked_url(body.url, allow_private=call.system.settings.webhook_allow_private)
     new = NewSubscription(
         id=new_id(call.context, "subscription"),
         owner=call.person,
@@ -113,7 +110,7 @@ async def create(call: Call, body: NewWebhook) -> Keys:
         kind="webhook",
         name=text.name(body.name),
         filter=Filter.parse(body.filter),
-        settings={"url": body.url, "batch": body.batch, "thin": body.thin},
+        settings={"url": url, "batch": body.batch, "thin": body.thin},
         start=body.start,
         cursor=await _position(call, body.start),
     )

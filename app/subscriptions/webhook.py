@@ -10,10 +10,12 @@ from uuid import UUID
 
 from app.database.failures import unavailable_when_away
 from app.database.postgres import Pool
+from app.subscriptions.address_guard import AddressRefused, check_url
 from app.subscriptions.signing import SecretCipher, new_private_key, new_shared_secret, public_key
+from domain.errors import Invalid
 
 ROTATION = timedelta(hours=24)  # for which the old secret goes on signing beside the new one
-BATCH = 8  # events in one message at most
+BATCH = 100  # events in one message at most
 
 _FIND = """
 SELECT id, owner, credential, settings, state FROM subscriptions
@@ -44,6 +46,18 @@ _FORGET_OLD = "DELETE FROM webhook_keys WHERE subscription = $1 AND retires_at I
 _RETIRE = """
 UPDATE webhook_keys SET retires_at = now() + $2::interval WHERE subscription = $1 AND retires_at IS NULL
 """
+
+
+def checked_url(url: str, *, allow_private: bool) -> str:
+    """A URL that messages may be sent to, for whoever makes or changes a webhook; raises Invalid.
+
+    What a name resolves to is looked at when something is sent.
+    """
+    try:
+        check_url(url, allow_private=allow_private)
+    except AddressRefused as refused:
+        raise Invalid(str(refused), code="url_refused", field="url") from None
+    return url
 
 
 @dataclass(frozen=True, slots=True)
