@@ -17,6 +17,9 @@ from domain.plan import Plan
 from domain.process import Process
 from domain.rights import Right, effective, sees_any
 
+CHANGES = frozenset({Process.RightGranted.TOPIC, Process.RightRevoked.TOPIC, Plan.NodeMoved.TOPIC})
+"""The types of the events after which somebody may do more or less than before."""
+
 
 @dataclass(frozen=True, slots=True)
 class DocumentAccess:

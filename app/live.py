@@ -15,7 +15,7 @@ from uuid import UUID
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from app.authorization import DocumentAccess
+from app.authorization import CHANGES, DocumentAccess
 from app.door import TurnedAway, admit, admit_by_name
 from app.live_socket import open_socket
 from app.system import System
@@ -27,13 +27,11 @@ logger = logging.getLogger(__name__)
 
 SIGN_INS_EVERY = 1.0  # seconds; one indexed query, and none while nobody is here by such means
 RIGHTS_EVENTS = (
-    "process.right_granted",
-    "process.right_revoked",
+    *sorted(CHANGES),
     "asset.disabled",
     "asset.restored",
     "plan.node_disabled",
     "plan.node_restored",
-    "plan.node_moved",
 )
 
 

@@ -141,8 +141,8 @@ async def _send(
         step = await following.next(subscriber, await credit.some())
         credit.take(len(step.entries))
         for entry in step.entries:
+            note((entry.event,))  # it may be the last that arrives
             await frames.send(entry.encoded.decode())
-            note((entry.event,))
         if step.mark is not None:
             mark = "caughtup" if step.mark == "caughtup" else "checkpoint"
             await frames.send(f'{{"{mark}":{step.position}}}')

@@ -34,8 +34,8 @@ async def frames(
             while not subscriber.over.is_set():
                 step = await following.next(subscriber)
                 if chunk := _chunk(step):
+                    note(entry.event for entry in step.entries)  # it may be the last that arrives
                     yield chunk
-                    note(entry.event for entry in step.entries)
     except Unavailable:
         return  # the client comes back, and is then told why
 

@@ -14,7 +14,9 @@ from uuid import UUID
 
 import structlog
 
+from app.authorization import CHANGES
 from app.events.cloud_events import encode
+from domain.person import Person
 from domain.ports import EventLog, RecordedEvent
 
 log = structlog.get_logger(__name__)
@@ -22,8 +24,6 @@ log = structlog.get_logger(__name__)
 EVENTS_KEPT = 5_000
 BYTES_KEPT = 32 * 1024 * 1024
 SIGN_INS_EVERY = 1.0  # seconds; one indexed query for all readers together
-_ERASED = "person.erased"
-_CHANGE_RIGHTS = frozenset({"process.right_granted", "process.right_revoked", "plan.node_moved"})
 
 
 class Entry:
@@ -167,9 +167,10 @@ class Tail:
         self._news = asyncio.Event()
 
     def _keep(self, entry: Entry) -> None:
-        if entry.event.type in _CHANGE_RIGHTS and entry.event.process is not None:
+        if entry.event.type in CHANGES and entry.event.process is not None:
             self._rights[entry.event.process] = entry.event.position
-        if entry.event.type == _ERASED:  # what came before may hold what was erased: it is read anew
+        if entry.event.type == Person.Erased.TOPIC:
+            # what came before may hold what was erased: it is read anew
             self._entries.clear()
             self._bytes = 0
             self._start = entry.event.position - 1
