@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 
 from domain.errors import Conflict, Unavailable
 from domain.ports import EventFilter, EventLog
@@ -21,14 +22,21 @@ Progress = Callable[[int, int], None]
 
 _LOCK = 703_599_103  # first half of an advisory lock's key, arbitrary but fixed; the second is the view's
 _PATIENCE = 200  # attempts to get hold of the live tables
+_BEGINNINGS = 20
 _LOCK_NOT_AVAILABLE, _DEADLOCK = "55P03", "40P01"
 _CLAIM = "SELECT pg_try_advisory_lock($1, hashtext($2))"
+_GENERATION = "SELECT generation FROM past_generation"
+_SAME_GENERATION = "SELECT generation = $1 FROM past_generation FOR SHARE"
 _POSITION = "SELECT position FROM views WHERE name = $1 FOR UPDATE"
 _SWITCHED = """
 UPDATE views SET version = $2, position = $3, updated_at = now(),
     failed_position = NULL, failed_type = NULL, failed_error = NULL
 WHERE name = $1
 """
+
+
+class _Rewritten(Exception):
+    """The log is not what it was when the rebuild began."""
 
 
 class Rebuild:
@@ -45,15 +53,20 @@ class Rebuild:
         """Rebuild and switch; returns the position of the new tables.
 
         Raises Conflict if another rebuild of this view runs, Unavailable if readers never let go of
-        the old tables, and whatever `apply` raises; the live view is then as it was.
+        the old tables or the log is rewritten again and again, and whatever `apply` raises; the live
+        view is then as it was.
         """
         if not await self._session.fetchval(_CLAIM, _LOCK, self._view.name):
             raise Conflict("this view is being rebuilt already", code="rebuild_running")
-        await self._lay_out()
-        return await self._switch(await self._catch_up())
+        self._schema = await self._session.fetchval("SELECT quote_ident(current_schema())")
+        for _ in range(_BEGINNINGS):
+            generation = await self._session.fetchval(_GENERATION)
+            await self._lay_out()
+            with suppress(_Rewritten):
+                return await self._switch(await self._catch_up(), generation)
+        raise Unavailable("the log is being rewritten")
 
     async def _lay_out(self) -> None:
-        self._schema = await self._session.fetchval("SELECT quote_ident(current_schema())")
         await self._session.execute("CREATE SCHEMA IF NOT EXISTS rebuild")
         await self._session.execute(f"SET search_path TO rebuild, {self._schema}")
         async with self._session.transaction():
@@ -79,23 +92,25 @@ class Rebuild:
         await execute(self._session, changes({self._view: position}, events))
         return events[-1].position if len(events) == BATCH else head
 
-    async def _switch(self, position: int) -> int:
+    async def _switch(self, position: int, generation: int) -> int:
         for _ in range(_PATIENCE):
             try:
-                return await self._try_switch(position)
+                return await self._try_switch(position, generation)
             except Exception as error:
                 if getattr(error, "sqlstate", None) not in (_LOCK_NOT_AVAILABLE, _DEADLOCK):
                     raise
             await asyncio.sleep(random.uniform(0.01, 0.1))
         raise Unavailable("the old tables are in use without end")
 
-    async def _try_switch(self, position: int) -> int:
+    async def _try_switch(self, position: int, generation: int) -> int:
         """Stop the live writer, pass it, exchange the tables; all in one transaction."""
         view = self._view
         async with self._session.transaction():
             # Readers who hold one table and want the next must never wait for us and we for them
             # until the deadlock detector comes: we are the one to give up, and try again.
             await self._session.execute("SET LOCAL lock_timeout = '300ms'")
+            if not await self._session.fetchval(_SAME_GENERATION, generation):
+                raise _Rewritten
             live = await self._session.fetchval(_POSITION, view.name)
             while position < live:
                 position = await self._step(position, live)

@@ -11,6 +11,7 @@ from app.database.postgres import Pool
 from app.view_leader import is_loss
 from domain.errors import Conflict, Unavailable
 from domain.ports import EventLog
+from domain.registry import dump
 from projections import rebuild
 from projections.ports import View
 from projections.rebuild import Rebuild
@@ -176,3 +177,33 @@ async def test_a_rebuild_waits_for_readers_and_gives_up_some_time(
         assert not rebuilding.done()
     assert await rebuilding == 10
     assert await counted(session) == 5
+
+
+class Rewriting:
+    """A log that is rewritten once, just when a rebuild has read all of it."""
+
+    def __init__(self, log: EventLog, pool: Pool) -> None:
+        self.read = log.read
+        self.asked = 0
+        self._log = log
+        self._pool = pool
+
+    async def head(self) -> int:
+        self.asked += 1
+        if self.asked == 2:
+            staged = "INSERT INTO event_rewrites VALUES ($1, 1, $2, NULL, $3)"
+            rewrite, nothing = uuid4(), dump({"title": ""})
+            await self._pool.execute(staged, rewrite, nothing, bytes(32))
+            await self._pool.execute("SELECT rewrite_events($1)", rewrite)
+        return await self._log.head()
+
+
+async def test_what_was_forgotten_during_a_rebuild_is_not_in_it(
+    session: asyncpg.Connection, database: str, log: EventLog, pool: Pool
+) -> None:
+    await prepare(session, [LISTING])
+    await renamed(log, 2, stream=uuid4(), title="said")
+    rewriting: Any = Rewriting(log, pool)
+    await _rebuild(database, rewriting, LISTING)
+    assert rewriting.asked > 2
+    assert [row["title"] for row in await pool.fetch("TABLE view_listing ORDER BY position")] == ["", "said"]
