@@ -11,12 +11,17 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from app.database.embedded import EmbeddedPostgres
 from app.database.migrate import migrate
 from app.database.postgres import Pool, connect_pool
 from tests.nodejs import Node
 from tests.redis import redis_server
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def database_url(server: str, database: str) -> str:

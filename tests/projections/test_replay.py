@@ -16,7 +16,7 @@ from tests.projections.tables import dump, replay
 _SLOW = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=_SLOW)
+@settings(max_examples=6, suppress_health_check=_SLOW)
 @given(seed=st.integers(0, 2**32), steps=st.integers(1, 120), batch=st.integers(2, 40))
 async def test_batches_of_any_size_give_the_same_rows(
     database: str, seed: int, steps: int, batch: int

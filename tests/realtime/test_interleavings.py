@@ -67,7 +67,6 @@ def test_everybody_ends_with_the_same(nodes: int) -> None:
 
 @settings(
     max_examples=SCHEDULES // 5,
-    deadline=None,
     derandomize="INTERLEAVINGS" not in os.environ,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

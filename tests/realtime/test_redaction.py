@@ -83,7 +83,7 @@ def letters(state: bytes) -> str:
     return crdt.text_of(state, "text")
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10**6), order=st.randoms(use_true_random=False))
 def test_replicas_converge_whatever_they_got_and_when(seed: int, order: random.Random) -> None:
     made, kept = conversation(seed)
@@ -107,7 +107,7 @@ def test_replicas_converge_whatever_they_got_and_when(seed: int, order: random.R
         assert not any(spelling in state for spelling in SPELLINGS)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10**6))
 def test_who_holds_the_text_loses_it_by_syncing_and_cannot_bring_it_back(seed: int) -> None:
     made, kept = conversation(seed)
@@ -220,7 +220,7 @@ def test_a_deletion_deletes_and_nothing_else() -> None:
     assert walk(deletion([])).deletes == []
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.data())
 def test_damage_is_named(seed: int, data: st.DataObject) -> None:
     update = crdt.merge(conversation(seed, turns=12)[0])

@@ -247,7 +247,7 @@ def stands_alone(bursts: list[bytes]) -> bool:
 
 
 RoomMachine.TestCase.settings = settings(
-    max_examples=120, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=120, stateful_step_count=60, suppress_health_check=list(HealthCheck)
 )
 TestAnyInterleaving = RoomMachine.TestCase
 

@@ -49,7 +49,7 @@ def test_everything_opens_unchanged(node: Node) -> None:
 
 
 @given(st.lists(DOCUMENTS, min_size=20, max_size=20))
-@settings(max_examples=3, deadline=None, suppress_health_check=[*HealthCheck])
+@settings(max_examples=3, suppress_health_check=[*HealthCheck])
 def test_random_documents_open_unchanged(node: Node, documents: list[Json]) -> None:
     expected = [normal(each) for each in documents]
     for before, after in zip(expected, opened(expected), strict=True):

@@ -39,7 +39,7 @@ def test_everything_survives(format: str) -> None:
 
 
 @given(DOCUMENTS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_mappings_are_each_other_s_reverse(document: Json) -> None:
     once = normal(document)
     assert normal(once) == once
@@ -48,7 +48,7 @@ def test_the_mappings_are_each_other_s_reverse(document: Json) -> None:
 
 @pytest.mark.parametrize("format", FORMATS)
 @given(document=DOCUMENTS)
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow])
 def test_random_documents_survive(format: str, document: Json) -> None:
     expected = normal(document)
     found = through(expected, format)

@@ -71,7 +71,7 @@ def plain(json: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32))
 def test_every_moment_is_what_the_engine_replays(format: str, seed: int) -> None:
     writers = Writers(Random(seed), format)
@@ -88,7 +88,7 @@ def test_every_moment_is_what_the_engine_replays(format: str, seed: int) -> None
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32))
 def test_the_order_of_arrival_makes_no_difference(format: str, seed: int) -> None:
     random = Random(seed)
@@ -108,7 +108,7 @@ def test_the_order_of_arrival_makes_no_difference(format: str, seed: int) -> Non
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32))
 def test_what_was_unsealed_is_stamped_anew_by_the_log(format: str, seed: int) -> None:
     writers = Writers(Random(seed), format)

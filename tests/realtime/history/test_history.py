@@ -314,10 +314,10 @@ async def test_documents_not_asked_for_lately_are_given_up() -> None:
     writers.write(40)
     store = stored(writers)
     history = History(store, items=1)
-    await history.moment(DOCUMENT, 1)
+    await history.difference(DOCUMENT, "text", 1, 1)
     others = [uuid4() for _ in range(5)]
     for other in others:
         store.sealed[other] = store.sealed[DOCUMENT]
-        await history.moment(other, 1)
+        await history.difference(other, "text", 1, 1)
     assert len(history._kept) == 1
     assert await text(history, 1, "text") == crdt.text_of(state_of(writers.log[:1]), "text")
