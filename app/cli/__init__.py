@@ -24,18 +24,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; a refusal is one line on stderr and exit code 1 (2 for wrong usage)."""
     options = parser().parse_args(arguments)
     try:
-        settings = load()
-        logs.configure(format=settings.log_format, level=settings.log_level)
-        with ExitStack() as stack:
-            if options.needs_data_dir:
-                prepare(settings.data_dir)
-            if options.serves:
-                stack.enter_context(exclusive(settings.data_dir))
-            uvloop.run(options.run(settings, options))
+        if not options.alone(options):
+            _run(options)
     except REFUSALS as error:
         sys.exit(f"interlink: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _run(options: argparse.Namespace) -> None:
+    """With the settings of the environment."""
+    settings = load()
+    logs.configure(format=settings.log_format, level=settings.log_level)
+    with ExitStack() as stack:
+        if options.needs_data_dir:
+            prepare(settings.data_dir)
+        if options.serves:
+            stack.enter_context(exclusive(settings.data_dir))
+        uvloop.run(options.run(settings, options))
 
 
 def parser() -> argparse.ArgumentParser:

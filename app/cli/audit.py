@@ -37,12 +37,21 @@ async def export(settings: Settings, options: argparse.Namespace) -> None:
 
 async def verify(settings: Settings, options: argparse.Namespace) -> None:
     """Check an exported file, needing nothing else, or (without one) the log in the database."""
+    _tell(await _verify_log(settings, options.key))
+
+
+def verify_file(options: argparse.Namespace) -> bool:
+    """Check the file if one is given: no settings, no database, nothing but itself."""
     from app.audit.verify import verify_archive
 
     if options.file is None:
-        report = await _verify_log(settings, options.key)
-    else:
-        report = verify_archive(options.file, keys=options.key)
+        return False
+    _tell(verify_archive(options.file, keys=options.key))
+    return True
+
+
+def _tell(report: Report) -> None:
+    """Print every check; raises VerificationFailed."""
     print("\n".join(report.lines()), flush=True)
     if report.first is not None:
         where = "" if report.first.position is None else f" at position {report.first.position}"
@@ -79,6 +88,6 @@ def commands(to: Parsers) -> None:
     what.add_argument("--process", type=UUID, metavar="ID", help="one process")
     what.add_argument("--all", action="store_true", help="the whole log")
     out.add_argument("--out", type=Path, required=True, metavar="FILE")
-    check = add(to, "verify", verify, data_dir=False)
+    check = add(to, "verify", verify, data_dir=False, alone=verify_file)
     check.add_argument("file", nargs="?", type=Path, metavar="FILE")
     check.add_argument("--key", action="append", default=[], metavar="VKEY", help="a verifier key to trust")

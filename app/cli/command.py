@@ -14,15 +14,30 @@ Command: TypeAlias = Callable[[Settings, argparse.Namespace], Awaitable[None]]
 Parsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
+Alone: TypeAlias = Callable[[argparse.Namespace], bool]
+"""Does what needs no settings, and tells whether that was all there is to do; raises as a Command does."""
+
+
+def _nothing(options: argparse.Namespace) -> bool:
+    return False
+
+
 def add(
-    to: Parsers, name: str, run: Command, *, data_dir: bool = True, serves: bool = False
+    to: Parsers,
+    name: str,
+    run: Command,
+    *,
+    data_dir: bool = True,
+    serves: bool = False,
+    alone: Alone = _nothing,
 ) -> argparse.ArgumentParser:
     """A command's parser, to which its arguments are added.
 
     `data_dir`: it needs DATA_DIR, which is made if missing. `serves`: only one such may run on it.
+    `alone`: what it can do whatever the environment says.
     """
     command = to.add_parser(name, help=(run.__doc__ or "").partition("\n")[0], description=run.__doc__)
-    command.set_defaults(run=run, needs_data_dir=data_dir, serves=serves)
+    command.set_defaults(run=run, needs_data_dir=data_dir, serves=serves, alone=alone)
     return command
 
 
