@@ -23,6 +23,13 @@ from tests.redis import redis_server
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
+_SLOW = {"acceptance", "e2e", "faults", "interop"}  # whole servers, browsers: so they come first
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow files first, so that no worker is left with one when the others have finished."""
+    items.sort(key=lambda item: _SLOW.isdisjoint(item.path.parts))
+
 
 def database_url(server: str, database: str) -> str:
     """The URL of another database on the same server."""
