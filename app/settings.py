@@ -21,15 +21,17 @@ from pydantic import (
 )
 
 from app.conversion.limits import ConversionLimits
+from app.subscriptions.schedule import DELAYS
 from realtime.limits import Limits
 
 SECRETS = ("database_url", "redis_url", "secret_key")
-_FAMILIES = ("LOG_", "AUTH_", "ALLOW_", "LIVE_", "CONVERSION_", "ERASURE_", "WEBHOOK_")
+_FAMILIES = ("LOG_", "AUTH_", "ALLOW_", "LIVE_", "CONVERSION_", "ERASURE_", "WEBHOOK_", "WITNESS_", "TSA_")
 _LIMITS = {
     f"{group}_{field.name}": (group, field.name)
     for group, limits in (("live", Limits), ("conversion", ConversionLimits))
     for field in fields(limits)
 }
+_WEEK = 7 * 86_400.0
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -69,6 +71,22 @@ class Settings(BaseModel):
     webhook_allow_private: bool = Field(
         False, description="let webhooks go to addresses that only this server's network reaches"
     )
+    witness_logs: str = Field(
+        "", description="logs whose heads this installation cosigns: verifier keys with commas between"
+    )
+    witnesses: str = Field(
+        "", description="witnesses asked to cosign this log's heads: VKEY URL, with commas between"
+    )
+    tsa_url: str | None = Field(None, description="RFC 3161 authority asked daily for a time stamp")
+    tsa_certificates: Path | None = Field(
+        None, description="PEM file of roots that time stamps must lead to; absent: those of the system"
+    )
+    webhook_timeout: float = Field(
+        15.0, ge=0.1, le=60, description="seconds that a webhook's receiver has for its answer"
+    )
+    webhook_retry_delays: tuple[float, ...] = Field(
+        DELAYS, min_length=1, max_length=20, description="seconds before each attempt to send to a webhook"
+    )
     live: Limits = Field(Limits(), description="limits of live documents, each as LIVE_<NAME>")
     conversion: ConversionLimits = Field(
         ConversionLimits(), description="limits of converted files, each as CONVERSION_<NAME>"
@@ -81,6 +99,18 @@ class Settings(BaseModel):
             raise ValueError("must start with postgresql://")
         return value
 
+    @field_validator("webhook_retry_delays", mode="before")
+    @classmethod
+    def _are_seconds(cls, value: object) -> object:
+        return value.split(",") if isinstance(value, str) else value
+
+    @field_validator("webhook_retry_delays")
+    @classmethod
+    def _are_bounded(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if not all(0 <= delay <= _WEEK for delay in value):
+            raise ValueError("must be numbers of seconds, up to a week each, with commas between them")
+        return value
+
     @field_validator("redis_url")
     @classmethod
     def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
@@ -90,7 +120,23 @@ class Settings(BaseModel):
             raise ValueError("must be an address that starts with redis://, rediss:// or unix://")
         return value
 
-    @field_validator("public_url")
+    @field_validator("witness_logs")
+    @classmethod
+    def _are_logs(cls, value: str) -> str:
+        from app.audit.witness_settings import parse_logs
+
+        parse_logs(value)
+        return value
+
+    @field_validator("witnesses")
+    @classmethod
+    def _are_witnesses(cls, value: str) -> str:
+        from app.audit.witness_settings import parse_witnesses
+
+        parse_witnesses(value)
+        return value
+
+    @field_validator("public_url", "tsa_url")
     @classmethod
     def _is_address(cls, value: str | None) -> str | None:
         if value is None:

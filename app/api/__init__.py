@@ -23,6 +23,7 @@ from app.api import (
     updates,
     versions,
     webhooks,
+    witness,
 )
 from app.api.description import describing
 from app.api.events import close_streams
@@ -45,6 +46,7 @@ _resources: list[BaseRoute] = [
     *past.routes,
     *events.routes,
     *audit.routes,
+    *witness.routes,
     *webhooks.routes,  # before /subscriptions/{id}
     *subscriptions.routes,
 ]
