@@ -16,8 +16,9 @@ from app.http.endpoint import Call, endpoint, routes_of
 from app.http.problems import Problem
 from app.moments import position_of
 from app.subscriptions.address_guard import URL_LENGTH
+from app.subscriptions.courier import Courier
 from app.subscriptions.delivery_log import Delivery, DeliveryLog
-from app.subscriptions.sending import Courier, ping
+from app.subscriptions.message import ping
 from app.subscriptions.store import Subscriptions
 from app.subscriptions.subscription import NewSubscription
 from app.subscriptions.webhook import BATCH, Webhook, Webhooks, checked_url

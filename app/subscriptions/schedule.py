@@ -7,6 +7,7 @@ and is a failure; 410 means that the receiver is gone for good.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -65,21 +66,22 @@ class Disable:
 Decision = Ack | Retry | Park | Disable
 
 
-def decide(attempt: int, answer: Answer, chance: float) -> Decision:
+def decide(attempt: int, answer: Answer, chance: float, delays: Sequence[float] = DELAYS) -> Decision:
     """What to do after an attempt (the first is 1); `chance` is a random number in [0, 1).
 
-    Retry-After makes a delay longer, never shorter: it must not use up all attempts within minutes.
+    `delays`: seconds before each attempt, of which there are as many. Retry-After makes one longer, never
+    shorter: it must not use up all attempts within minutes.
     """
     if answer.error is None and answer.status is not None and 200 <= answer.status < 300:
         return Ack()
     if answer.status == _GONE:
         return Disable()
-    if attempt >= len(DELAYS):
+    if attempt >= len(delays):
         return Park()
     wish = min(answer.retry_after or 0.0, LONGEST_WISH)
-    delay = max(DELAYS[max(attempt, 1)], wish) * (1 + JITTER * chance)
+    delay = max(delays[max(attempt, 1)], wish) * (1 + JITTER * chance)
     if answer.status in _BUSY:
-        return Retry(delay, slow_down=max(wish, DELAYS[1]))
+        return Retry(delay, slow_down=max(wish, delays[1]))
     return Retry(delay)
 
 

@@ -1,319 +1,276 @@
-"""Webhooks are workers of their own queues: what is leased is sent, and the answer decides what follows.
+"""All webhooks of one node, at work: what is due is taken in handfuls and sent, side by side.
 
-A subscription's events go out in order within each stream, since the queue hands out the oldest of
-each stream only. Whether the owner may still see an event is asked when it is about to be sent, and
-whether the subscription is on and its access token good when it is leased, right before.
+Messages of one stream go out one after another, and none after one that its receiver did not take. What
+became of them is stored by one transaction for many, a moment later: what a crash in between loses is
+sent again, and nothing is left out.
+
+Whether a subscription is on, its access token good, and its events for its owner to see, is asked when
+they are taken; what was not sent within a moment of that is given back, to be asked for again.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
-import random
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
-import httpx
 import structlog
 
+from app.background import background
 from app.events.access import EventAccess
-from app.events.access_log import Reader
-from app.events.cloud_events import BATCH, encode
-from app.subscriptions.address_guard import (
-    AddressRefused,
-    GuardedTransport,
-    Resolve,
-    guarded_client,
-    read_bounded,
-    resolve,
-)
-from app.subscriptions.delivery_log import Attempt, Cause, Delivery, DeliveryLog, Outcome
-from app.subscriptions.queue import Leased, Queue
-from app.subscriptions.schedule import Ack, Answer, Decision, Disable, Park, Retry, decide, parse_retry_after
-from app.subscriptions.signing import BadSecret, sign
-from app.subscriptions.webhook import Webhook, Webhooks
+from app.subscriptions.courier import Courier, milliseconds_since
+from app.subscriptions.delivery_log import count
+from app.subscriptions.flow import SMALLEST, Chain, Flow, chained, concluded
+from app.subscriptions.outbox import WEBHOOKS, Due, Handful, Outbox, Result, Returned
+from app.subscriptions.schedule import Answer
+from app.subscriptions.settling import Settling
+from app.subscriptions.store import Subscriptions
 from app.system import System
+from domain.errors import Unavailable
 from domain.ports import RecordedEvent
 
 log = structlog.get_logger(__name__)
 
-STRUCTURED = "application/cloudevents+json"
-THIN_OVER = 20 * 1024  # bytes of an encoded event
-ANSWER_WITHIN = 15.0  # seconds for all of an exchange
-ANSWER_READ = 64 * 1024  # bytes; what comes after that is not looked at
-AT_ONCE = 8  # messages of one subscription
-AT_ONCE_ON_NODE = 64
-LEASE = 60.0  # seconds; an exchange, and what is noted of it, takes less
-POLL = 0.25  # seconds
-TRIM_EVERY = 600.0  # seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """What goes over the wire but for its signature. `id` is the same whenever the same is sent."""
-
-    id: str
-    content_type: str
-    body: bytes
-
-
-def compose(
-    events: Sequence[RecordedEvent], source: str, *, batch: bool = False, thin: bool = False
-) -> Message:
-    """Events as one message: a structured CloudEvent, or a batch.
-
-    One whose encoding is over 20 kB (or any, if `thin`) has, instead of `data`, a `dataref` (CloudEvents
-    extension) from which it may be read with the reader's own rights.
-    """
-    bodies = [_encode(event, source, thin) for event in events]
-    if batch:
-        digest = hashlib.sha256(b"".join(event.event_id.bytes for event in events)).hexdigest()[:32]
-        return Message(f"batch_{digest}", BATCH, b"[%b]" % b",".join(bodies))
-    return Message(str(events[0].event_id), STRUCTURED, bodies[0])
-
-
-def _encode(event: RecordedEvent, source: str, thin: bool) -> bytes:
-    encoded = encode(event, source)
-    if not thin and len(encoded) <= THIN_OVER:
-        return encoded
-    attributes: dict[str, Any] = json.loads(encoded)
-    attributes.pop("data", None)
-    where = f"after={event.position - 1}&before={event.position + 1}"
-    attributes["dataref"] = f"{source}/api/v1/events?{where}"
-    return json.dumps(attributes, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def ping(subscription: UUID, source: str) -> Message:
-    """A message that says nothing but that messages arrive."""
-    id = str(uuid4())
-    event = {
-        "specversion": "1.0",
-        "id": id,
-        "source": source,
-        "type": "webhook.ping",
-        "subject": str(subscription),
-        "time": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
-        "datacontenttype": "application/json",
-        "data": {},
-    }
-    return Message(id, STRUCTURED, json.dumps(event, separators=(",", ":")).encode())
-
-
-class Courier:
-    """Brings single messages to their receivers. To be used as a context: it keeps connections."""
-
-    def __init__(self, system: System, *, resolve: Resolve = resolve, within: float = ANSWER_WITHIN) -> None:
-        self._system = system
-        self._within = within
-        allowed = system.settings.webhook_allow_private
-        self._client = guarded_client(GuardedTransport(allow_private=allowed, resolve=resolve))
-        self.webhooks = Webhooks(system.pool, system.settings.signing_key())
-        self.log = DeliveryLog(system.pool)
-
-    async def __aenter__(self) -> Courier:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._client.aclose()
-
-    async def events(self, webhook: Webhook, positions: Sequence[int]) -> list[RecordedEvent]:
-        """Those of the events that the owner may see now; raises Unavailable."""
-        access = EventAccess(self._system, webhook.owner)
-        found: list[RecordedEvent] = []
-        for position in positions:
-            read = await self._system.log.read(after=position - 1, before=position + 1, limit=1)
-            found += [event for event in read if await access.may_see(event)]
-        return found
-
-    def compose(self, webhook: Webhook, events: Sequence[RecordedEvent]) -> Message:
-        """These events in the form that the webhook's owner chose; noted as read, since they leave."""
-        self._system.accesses.note(Reader(webhook.owner, webhook.credential, "webhook"), events)
-        source = self._system.settings.address
-        return compose(events, source, batch=webhook.batch > 1, thin=webhook.thin)
-
-    async def send(self, webhook: Webhook, message: Message, *, replayed: bool = False) -> Answer:
-        """One attempt; whatever goes wrong with it is in the answer. Raises Unavailable."""
-        headers = {"Content-Type": message.content_type, "User-Agent": "interlink-webhooks/1"}
-        if replayed:
-            headers["Interlink-Replayed"] = "true"
-        try:
-            keys = await self.webhooks.keys(webhook.id)
-            headers |= sign(keys, message.id, int(time.time()), message.body)
-            async with asyncio.timeout(self._within):
-                return await self._exchange(webhook.url, headers, message.body)
-        except BadSecret:
-            return Answer(None, error="signing_key")
-        except AddressRefused:
-            return Answer(None, error="address_refused")
-        except (TimeoutError, httpx.TimeoutException):
-            return Answer(None, error="timeout")
-        except httpx.ProtocolError:
-            return Answer(None, error="protocol")
-        except (httpx.HTTPError, httpx.InvalidURL, OSError):
-            return Answer(None, error="connection")
-
-    async def _exchange(self, url: str, headers: dict[str, str], body: bytes) -> Answer:
-        async with self._client.stream("POST", url, headers=headers, content=body) as response:
-            await read_bounded(response, ANSWER_READ)
-            wish = parse_retry_after(response.headers.get("retry-after"), datetime.now(UTC))
-            return Answer(response.status_code, retry_after=wish)
-
-    async def send_once(
-        self, webhook: Webhook, message: Message, *, cause: Cause, positions: Sequence[int] = ()
-    ) -> Delivery:
-        """Send outside the queue because somebody asked for it, and note how it went; raises Unavailable."""
-        began = time.monotonic()
-        answer = await self.send(webhook, message, replayed=cause == "redelivery")
-        outcome: Outcome = "delivered" if isinstance(decide(1, answer, 0.0), Ack) else "failed"
-        attempt = Attempt(cause, positions, 1, outcome, answer.status, answer.error, _since(began))
-        return await self.log.note(webhook.id, attempt)
+AT_ONCE_OF_OWNER = 64  # messages
+AT_ONCE_ON_NODE = 256
+BYTES = 8 * 1024 * 1024  # of events in what is taken together, beyond which no further one is kept
+SEEN = 0.3  # seconds for which an answer about somebody's access is used again
+FRESH = 0.4  # seconds after which nothing more is sent of what was taken
+SETTLED = 5.0  # seconds that a lease outlasts the longest exchange
+POLL = 1.0  # seconds after which to look although nothing happened
+LOOKS = (0.005, 0.01, 0.02, 0.04, 0.08)  # seconds between looks when the log has grown
+TRIM_EVERY = 60.0  # seconds
+FINISH = 2.0  # seconds
+_READERS = 1_000
 
 
 class Sending:
-    """All webhooks of this node, at work."""
+    """`run` sends for ever."""
 
     def __init__(self, system: System, courier: Courier) -> None:
+        self._system = system
         self._courier = courier
-        self._webhooks = courier.webhooks
-        self._queue = Queue(system.pool)
-        self._busy: Counter[UUID] = Counter()
+        self._delays = system.settings.webhook_retry_delays
+        self._outbox = Outbox(system.pool)
+        self._settling = Settling(self._outbox, self._stored)
+        self._flows: dict[UUID, Flow] = {}
+        self._owners: Counter[UUID] = Counter()
+        self._access: dict[UUID, tuple[EventAccess, float]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._freed = asyncio.Event()
+        self._woken = asyncio.Event()
 
     async def run(self) -> None:
-        """Send what is due, for ever; ends what is under way when cancelled (its lease then runs out)."""
-        trimmed = 0.0
+        """Send what is due, for ever; what does not end soon when this is cancelled keeps its lease."""
         try:
-            while True:
-                try:
+            async with background(self._settling.run()), background(self._follow_log()):
+                trimmed = 0.0
+                while True:
                     if time.monotonic() - trimmed >= TRIM_EVERY:
-                        await self._courier.log.trim()
                         trimmed = time.monotonic()
-                    await self.round()
-                except Exception as error:
-                    log.warning("webhooks_interrupted", error=type(error).__name__)
-                await self._pause()
+                        await self._guarded(self._trim())
+                    await self._guarded(self._round())
+                    await self._pause()
         finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._stop()
 
-    async def round(self) -> None:
-        """Start sending what is due and may be sent now."""
-        if len(self._tasks) >= AT_ONCE_ON_NODE:
-            return
-        ready = await self._queue.ready("webhook")
-        quiet = await self._webhooks.quiet() if ready else set()
-        random.shuffle(ready)  # none is always first
-        for id in ready:
-            free = min(AT_ONCE - self._busy[id], AT_ONCE_ON_NODE - len(self._tasks))
-            if free > 0 and id not in quiet:
-                await self._start(id, free)
+    async def _guarded(self, work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        except Unavailable:
+            log.warning("webhooks_wait")
+        except Exception:  # whatever it was: webhooks must go on by themselves
+            log.exception("webhooks_interrupted")
 
-    async def _start(self, id: UUID, free: int) -> None:
-        webhook = await self._webhooks.find(id)
-        if webhook is None:
-            return
-        leased = await self._queue.lease(id, max=free if webhook.batch == 1 else webhook.batch, seconds=LEASE)
-        size = webhook.batch
-        for group in (leased[start : start + size] for start in range(0, len(leased), size)):
-            task = asyncio.create_task(self._deliver(webhook, group), name="webhook")
-            self._tasks.add(task)
-            self._busy[id] += 1
-            task.add_done_callback(lambda done: self._ended(id, done))
+    async def _trim(self) -> None:
+        self._flows = {id: flow for id, flow in self._flows.items() if flow.in_hand}
+        await self._courier.log.trim()
 
-    def _ended(self, id: UUID, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        self._busy[id] -= 1
-        if self._busy[id] <= 0:
-            del self._busy[id]
-        self._freed.set()
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.warning("webhook_interrupted", subscription=str(id), error=type(error).__name__)
+    async def _stop(self) -> None:
+        """Give back what was not begun, and let what is under way end, if it soon does."""
+        for flow in self._flows.values():
+            for chain in flow.waiting:
+                self._give_back(flow, chain.rest(0))
+            flow.waiting.clear()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=FINISH)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._settling.finish(FINISH)
 
     async def _pause(self) -> None:
-        """Until something has ended, or for a moment."""
+        """Until something has happened, or for a moment."""
         try:
             async with asyncio.timeout(POLL):
-                await self._freed.wait()
+                await self._woken.wait()
         except TimeoutError:
             return
-        self._freed.clear()
+        self._woken.clear()
 
-    async def _deliver(self, webhook: Webhook, group: Sequence[Leased]) -> None:
-        """One message, and what follows from its answer."""
-        began = time.monotonic()
-        events = await self._courier.events(webhook, [leased.position for leased in group])
-        visible = {event.position for event in events}
-        hidden = [leased.ack_id for leased in group if leased.position not in visible]
-        if hidden:
-            await self._queue.ack(webhook.id, hidden)
-        sent = [leased for leased in group if leased.position in visible]
-        if not sent:
+    async def _follow_log(self) -> None:
+        """Look soon after the log has grown: one of all nodes finds out what of it is due for whom."""
+        head = 0
+        while True:
+            try:
+                head = await self._system.log.wait(head + 1)
+            except Unavailable:
+                await asyncio.sleep(POLL)
+                continue
+            for pause in LOOKS:
+                await asyncio.sleep(pause)
+                self._woken.set()
+
+    async def _round(self) -> None:
+        """Take what is due and begin to send it."""
+        while len(self._tasks) < AT_ONCE_ON_NODE:
+            room = {id: flow.room() for id, flow in self._flows.items()}
+            lease = self._courier.within + SETTLED
+            handfuls = await self._outbox.take(room, otherwise=SMALLEST, seconds=lease)
+            for handful in handfuls:
+                flow = self._flows.setdefault(handful.webhook.id, Flow(handful.webhook))
+                flow.webhook = handful.webhook
+                flow.in_hand += len(handful.due)
+            try:
+                await self._begin(handfuls)
+            except BaseException:
+                for handful in handfuls:
+                    self._give_back(self._flows[handful.webhook.id], handful.due)
+                raise
+            if len(handfuls) < WEBHOOKS:
+                return
+
+    async def _begin(self, handfuls: Sequence[Handful]) -> None:
+        """Read the events of all that was taken, and begin to send those that may be seen."""
+        kept = _fitting(handfuls)
+        positions = {due.position for handful in handfuls for due in handful.due if due.lease in kept}
+        events = await Subscriptions(self._system.pool).events(sorted(positions))
+        chosen = []
+        for handful in handfuls:
+            due = [one for one in handful.due if one.lease in kept]
+            access = self._access_of(handful.webhook.owner)
+            read = [one for one in due if one.position in events]
+            seen = [one for one in read if await access.may_see(events[one.position])]
+            chosen.append((handful, due, seen))
+        now = time.monotonic()
+        for handful, due, seen in chosen:
+            flow, visible = self._flows[handful.webhook.id], {one.lease for one in seen}
+            self._give_back(flow, [one for one in handful.due if one.lease not in kept])
+            hidden = [one.lease for one in due if one.lease not in visible]
+            if hidden:
+                self._settling.put(Result(handful.webhook, datetime.now(UTC), delivered=hidden))
+            flow.waiting.extend(Chain(messages, events, now) for messages in chained(handful.webhook, seen))
+            self._start(flow)
+
+    def _access_of(self, owner: UUID) -> EventAccess:
+        now = time.monotonic()
+        known = self._access.get(owner)
+        if known is None or now - known[1] > SEEN:
+            if len(self._access) >= _READERS:
+                self._access.clear()
+            known = self._access[owner] = (EventAccess(self._system, owner), now)
+        return known[0]
+
+    def _start(self, flow: Flow) -> None:
+        """Send as many chains at once as may be."""
+        owner = flow.webhook.owner
+        while (
+            flow.waiting
+            and flow.under_way < flow.at_once
+            and len(self._tasks) < AT_ONCE_ON_NODE
+            and self._owners[owner] < AT_ONCE_OF_OWNER
+        ):
+            chain = flow.waiting.popleft()
+            if time.monotonic() - chain.seen_at > FRESH:
+                flow.late()
+                self._give_back(flow, chain.rest(0))
+                continue
+            flow.under_way += 1
+            self._owners[owner] += 1
+            task = asyncio.create_task(self._send(flow, chain), name="webhook")
+            self._tasks.add(task)
+            task.add_done_callback(lambda done: self._ended(flow, done))
+
+    def _ended(self, flow: Flow, task: asyncio.Task[None]) -> None:
+        crowded = len(self._tasks) >= AT_ONCE_ON_NODE or self._owners[flow.webhook.owner] >= AT_ONCE_OF_OWNER
+        self._tasks.discard(task)
+        flow.under_way -= 1
+        self._owners[flow.webhook.owner] -= 1
+        if not self._owners[flow.webhook.owner]:
+            del self._owners[flow.webhook.owner]
+        if task.cancelled():
             return
-        replayed = any(leased.replayed for leased in sent)
-        answer = await self._courier.send(webhook, self._courier.compose(webhook, events), replayed=replayed)
-        taken = time.monotonic() - began
-        chance = random.random()
-        decisions = [(leased, decide(leased.attempt, answer, chance)) for leased in sent]
-        attempt = Attempt(
-            "replay" if replayed else "event",
-            sorted(visible),
-            max(leased.attempt for leased in sent),
-            _outcome([decision for _, decision in decisions]),
-            answer.status,
-            answer.error,
-            round(taken * 1000),
-        )
-        await self._courier.log.note(webhook.id, attempt)
-        await self._follow(webhook, decisions, answer)
+        if (error := task.exception()) is not None:
+            log.error("webhook_interrupted", subscription=str(flow.webhook.id), exc_info=error)
+        for waiting in [flow, *self._flows.values()] if crowded else [flow]:
+            self._start(waiting)
 
-    async def _follow(
-        self, webhook: Webhook, decisions: Sequence[tuple[Leased, Decision]], answer: Answer
-    ) -> None:
-        error = answer.error or f"answered {answer.status}"
-        slow_down = 0.0
-        for leased, decision in decisions:
-            match decision:
-                case Ack():
-                    await self._queue.ack(webhook.id, [leased.ack_id])
-                case Retry():
-                    slow_down = max(slow_down, decision.slow_down)
-                    await self._queue.nack(webhook.id, leased.ack_id, delay=decision.delay, error=error)
-                case Park():
-                    await self._queue.park(webhook.id, leased.ack_id, error=error)
-                case Disable():  # before the lease ends, so that nobody takes it up again in between
-                    await self._webhooks.disable(webhook.id, error)
-                    await self._queue.nack(webhook.id, leased.ack_id, error=error)
-        if slow_down:
-            await self._webhooks.be_quiet(webhook.id, slow_down)
-        if all(isinstance(decision, Ack) for _, decision in decisions):
-            if webhook.state == "failing":
-                await self._webhooks.works(webhook.id)
-        else:
-            await self._webhooks.fails(webhook.id, error)
+    async def _send(self, flow: Flow, chain: Chain) -> None:
+        """The messages of a chain, until one is not taken or it has taken too long."""
+        for place, message in enumerate(chain.messages):
+            if time.monotonic() - chain.seen_at > FRESH:
+                flow.late()
+                self._give_back(flow, chain.rest(place))
+                return
+            try:
+                result = await self._deliver(flow, message, [chain.events[due.position] for due in message])
+            except Unavailable:
+                self._give_back(flow, chain.rest(place))
+                return
+            flow.answered(result.error is None)
+            self._settling.put(result)
+            if result.error is not None:
+                self._give_back(flow, chain.rest(place + 1))
+                return
+        flow.sent(len(chain.rest(0)))
+
+    async def _deliver(self, flow: Flow, message: Sequence[Due], events: Sequence[RecordedEvent]) -> Result:
+        """One message, and what follows from its answer; raises Unavailable."""
+        webhook, began = flow.webhook, time.monotonic()
+        replayed = any(due.replayed for due in message)
+        try:
+            composed = self._courier.compose(webhook, events)
+            answer = await self._courier.send(webhook, composed, replayed=replayed)
+        except Unavailable:
+            raise
+        except Exception:  # an event that cannot be sent must not be tried for ever
+            log.exception("webhook_not_sent", subscription=str(webhook.id))
+            answer = Answer(None, error="not_sent")
+        result = concluded(webhook, message, answer, milliseconds_since(began), self._delays)
+        if result.attempt is not None:
+            count(result.attempt)
+        return result
+
+    def _give_back(self, flow: Flow, due: Sequence[Due]) -> None:
+        """What was not tried is due at once."""
+        if due:
+            returned = [Returned(one.lease) for one in due]
+            self._settling.put(Result(flow.webhook, datetime.now(UTC), returned=returned))
+
+    def _stored(self, result: Result) -> None:
+        """What was in hand is so no longer: there is room, and perhaps something next of its streams."""
+        flow = self._flows.get(result.webhook.id)
+        if flow is not None:
+            flow.in_hand -= result.count
+        self._woken.set()
+        soon = min((one.delay for one in result.returned if one.delay), default=0.0)
+        if 0 < soon < TRIM_EVERY:
+            asyncio.get_running_loop().call_later(soon, self._woken.set)
 
 
-def _outcome(decisions: Sequence[Decision]) -> Outcome:
-    outcomes: tuple[tuple[type, Outcome], ...] = (
-        (Disable, "disabled"),
-        (Park, "parked"),
-        (Retry, "retried"),
-    )
-    for kind, outcome in outcomes:
-        if any(isinstance(decision, kind) for decision in decisions):
-            return outcome
-    return "delivered"
-
-
-def _since(began: float) -> int:
-    return round((time.monotonic() - began) * 1000)
+def _fitting(handfuls: Sequence[Handful]) -> set[UUID]:
+    """The leases of what is kept: the first of each webhook always, and more as long as all is small."""
+    kept: set[UUID] = set()
+    left = BYTES
+    for handful in handfuls:
+        for place, due in enumerate(handful.due):
+            left -= due.size
+            if place and left < 0:
+                break
+            kept.add(due.lease)
+    return kept
 
 
 async def send_webhooks(system: System) -> None:

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -49,25 +48,37 @@ def public_key(private: str) -> str:
     return PUBLIC + _encode(_ed25519(private).public_key().public_bytes_raw())
 
 
-def sign(keys: Sequence[str], id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """The three headers of a message, with a signature for each key (`whsec_` and `whsk_` alike).
+class Signer:
+    """Signs with some keys (`whsec_` and `whsk_` alike), each of them; raises BadSecret."""
 
-    `timestamp` is in seconds since 1970 and that of this attempt, `id` the same at each. Raises BadSecret.
-    """
-    if not keys or "." in id:
-        raise BadSecret("a message is signed with one key at least, and its id has no dot")
-    signed = f"{id}.{timestamp}.".encode() + body
-    return {
-        "webhook-id": id,
-        "webhook-timestamp": str(timestamp),
-        "webhook-signature": " ".join(_signature(key, signed) for key in keys),
-    }
+    def __init__(self, keys: Sequence[str]) -> None:
+        if not keys:
+            raise BadSecret("a message is signed with one key at least")
+        self._sign = [_signs(key) for key in keys]
+
+    def headers(self, id: str, timestamp: int, body: bytes) -> dict[str, str]:
+        """The three headers of a message.
+
+        `timestamp` is in seconds since 1970 and that of this attempt, `id` the same at each. Raises
+        BadSecret.
+        """
+        if "." in id:
+            raise BadSecret("a message's id has no dot")
+        signed = f"{id}.{timestamp}.".encode() + body
+        return {
+            "webhook-id": id,
+            "webhook-timestamp": str(timestamp),
+            "webhook-signature": " ".join(sign(signed) for sign in self._sign),
+        }
 
 
-def _signature(key: str, signed: bytes) -> str:
+def _signs(key: str) -> Callable[[bytes], str]:
+    """What makes a key's signature of some bytes."""
     if key.startswith(PRIVATE):
-        return "v1a," + _encode(_ed25519(key).sign(signed))
-    return "v1," + _encode(hmac.new(_shared(key), signed, hashlib.sha256).digest())
+        private = _ed25519(key)
+        return lambda signed: "v1a," + _encode(private.sign(signed))
+    shared = _shared(key)
+    return lambda signed: "v1," + _encode(hmac.digest(shared, signed, "sha256"))
 
 
 def _shared(secret: str) -> bytes:

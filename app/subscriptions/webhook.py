@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
+from asyncpg import Record
+
 from app.database.failures import unavailable_when_away
 from app.database.postgres import Pool
 from app.subscriptions.address_guard import AddressRefused, check_url
@@ -17,24 +19,8 @@ from domain.errors import Invalid
 ROTATION = timedelta(hours=24)  # for which the old secret goes on signing beside the new one
 BATCH = 100  # events in one message at most
 
-_FIND = """
-SELECT id, owner, credential, settings, state FROM subscriptions
-WHERE id = $1 AND kind = 'webhook' AND ($2::uuid IS NULL OR owner = $2)
-"""
-_QUIET = "SELECT subscription FROM webhook_quiet WHERE until > now()"
-_BE_QUIET = """
-INSERT INTO webhook_quiet (subscription, until) VALUES ($1, now() + $2::interval)
-ON CONFLICT (subscription) DO UPDATE SET until = greatest(webhook_quiet.until, excluded.until)
-"""
-_WORKS = "UPDATE subscriptions SET state = 'active' WHERE id = $1 AND state = 'failing'"
-_FAILS = """
-UPDATE subscriptions SET state = CASE WHEN state = 'active' THEN 'failing' ELSE state END,
-    last_error = $2, last_error_at = now() WHERE id = $1
-"""
-_DISABLE = """
-UPDATE subscriptions SET state = 'disabled', revision = revision + 1,
-    last_error = $2, last_error_at = now() WHERE id = $1
-"""
+WEBHOOK = "SELECT id, owner, credential, settings, state FROM subscriptions"
+_FIND = f"{WEBHOOK} WHERE id = $1 AND kind = 'webhook' AND ($2::uuid IS NULL OR owner = $2)"
 _LOCK = "SELECT id FROM subscriptions WHERE id = $1 FOR UPDATE"
 _KEYS = """
 SELECT kind, sealed FROM webhook_keys
@@ -96,18 +82,7 @@ class Webhooks:
         """The webhook, if there is one (of this owner)."""
         with unavailable_when_away():
             row = await self._pool.fetchrow(_FIND, id, owner)
-        if row is None:
-            return None
-        settings: dict[str, Any] = _json(row["settings"])
-        return Webhook(
-            row["id"],
-            row["owner"],
-            str(settings.get("url", "")),
-            row["state"],
-            batch=max(1, min(BATCH, int(settings.get("batch") or 1))),
-            thin=settings.get("thin") is True,
-            credential=row["credential"],
-        )
+        return None if row is None else webhook(row)
 
     async def keys(self, id: UUID) -> list[str]:
         """What signs now, newest first; made on first use. Raises BadSecret."""
@@ -137,30 +112,19 @@ class Webhooks:
             await connection.execute(_NEW_KEY, id, "private", self._cipher.seal(private, id))
         return secret, private
 
-    async def quiet(self) -> set[UUID]:
-        """Those whose receivers are to be left alone now."""
-        with unavailable_when_away():
-            return {row["subscription"] for row in await self._pool.fetch(_QUIET)}
 
-    async def be_quiet(self, id: UUID, seconds: float) -> None:
-        """Leave a receiver alone for so long, on all nodes."""
-        await self._execute(_BE_QUIET, id, timedelta(seconds=seconds))
-
-    async def works(self, id: UUID) -> None:
-        """A message was taken: what was failing is so no longer."""
-        await self._execute(_WORKS, id)
-
-    async def fails(self, id: UUID, error: str) -> None:
-        """Tell the owner, by the subscription's state."""
-        await self._execute(_FAILS, id, error)
-
-    async def disable(self, id: UUID, error: str) -> None:
-        """End it until its owner starts it again."""
-        await self._execute(_DISABLE, id, error)
-
-    async def _execute(self, statement: str, *values: object) -> None:
-        with unavailable_when_away():
-            await self._pool.execute(statement, *values)
+def webhook(row: Record) -> Webhook:
+    """A row that WEBHOOK selects."""
+    settings: dict[str, Any] = _json(row["settings"])
+    return Webhook(
+        row["id"],
+        row["owner"],
+        str(settings.get("url", "")),
+        row["state"],
+        batch=max(1, min(BATCH, int(settings.get("batch") or 1))),
+        thin=settings.get("thin") is True,
+        credential=row["credential"],
+    )
 
 
 def _json(stored: Any) -> dict[str, Any]:

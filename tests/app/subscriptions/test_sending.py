@@ -15,9 +15,10 @@ from cloudevents.core.bindings.http import HTTPMessage, from_http_event
 from standardwebhooks import Webhook as Verifier
 
 from app.events.cloud_events import BATCH
+from app.subscriptions.courier import Courier
 from app.subscriptions.delivery_log import Delivery, DeliveryLog
+from app.subscriptions.message import STRUCTURED, THIN_OVER, compose, ping
 from app.subscriptions.schedule import Answer
-from app.subscriptions.sending import STRUCTURED, THIN_OVER, Courier, compose, ping
 from app.subscriptions.webhook import Webhook, Webhooks
 from app.system import System
 from tests.app.api.conftest import Somebody

@@ -16,10 +16,10 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from app.subscriptions.signing import (
     BadSecret,
     SecretCipher,
+    Signer,
     new_private_key,
     new_shared_secret,
     public_key,
-    sign,
 )
 from tests.nodejs import Node
 
@@ -32,7 +32,7 @@ def now() -> int:
 
 def test_the_reference_library_verifies_ours() -> None:
     secret = new_shared_secret()
-    headers = sign([secret], "evt-1", now(), BODY)
+    headers = Signer([secret]).headers("evt-1", now(), BODY)
     assert Webhook(secret).verify(BODY, headers) == json.loads(BODY)
 
 
@@ -40,20 +40,20 @@ def test_the_reference_library_verifies_ours() -> None:
 def test_ours_is_what_the_reference_library_signs(body: str, id: object, key: bytes) -> None:
     secret = "whsec_" + base64.b64encode(key).decode()
     at = now()
-    ours = sign([secret], str(id), at, body.encode())["webhook-signature"]
+    ours = Signer([secret]).headers(str(id), at, body.encode())["webhook-signature"]
     assert ours == Webhook(secret).sign(str(id), datetime.fromtimestamp(at, UTC), body)
 
 
 def test_a_changed_byte_is_not_verified() -> None:
     secret = new_shared_secret()
-    headers = sign([secret], "evt-1", now(), BODY)
+    headers = Signer([secret]).headers("evt-1", now(), BODY)
     with pytest.raises(WebhookVerificationError):
         Webhook(secret).verify(BODY.replace(b"data", b"dato"), headers)
 
 
 def test_the_libraries_of_both_languages_verify_while_a_secret_is_rotated() -> None:
     old, new, key = new_shared_secret(), new_shared_secret(), new_private_key()
-    headers = sign([new, old, key], str(uuid4()), now(), BODY)
+    headers = Signer([new, old, key]).headers(str(uuid4()), now(), BODY)
     asked = {"body": BODY.decode(), "headers": headers, "secrets": [old, new, new_shared_secret()]}
     answer = json.loads(Node().run("verify_webhook.mjs", stdin=json.dumps(asked), timeout=60))
     assert answer == [True, True, False]
@@ -64,7 +64,7 @@ def test_the_libraries_of_both_languages_verify_while_a_secret_is_rotated() -> N
 def test_the_public_key_verifies_the_asymmetric_signature() -> None:
     private = new_private_key()
     at = now()
-    [version, signature] = sign([private], "evt-1", at, BODY)["webhook-signature"].split(",")
+    [version, signature] = Signer([private]).headers("evt-1", at, BODY)["webhook-signature"].split(",")
     public = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key(private).removeprefix("whpk_")))
     public.verify(base64.b64decode(signature), b"evt-1.%d." % at + BODY)
     with pytest.raises(InvalidSignature):
@@ -79,14 +79,14 @@ def test_the_public_key_verifies_the_asymmetric_signature() -> None:
 )
 def test_what_is_no_key_signs_nothing(key: str) -> None:
     with pytest.raises(BadSecret):
-        sign([key], "evt-1", now(), BODY)
+        Signer([key]).headers("evt-1", now(), BODY)
 
 
 def test_nothing_goes_out_unsigned() -> None:
     with pytest.raises(BadSecret):
-        sign([], "evt-1", now(), BODY)
+        Signer([]).headers("evt-1", now(), BODY)
     with pytest.raises(BadSecret):
-        sign([new_shared_secret()], "evt.1", now(), BODY)
+        Signer([new_shared_secret()]).headers("evt.1", now(), BODY)
 
 
 def test_a_sealed_secret_opens_with_its_key_and_for_its_subscription_only() -> None:
