@@ -21,6 +21,7 @@ from app.database.postgres import connect_pool
 from app.documents.checkup import Checkup
 from app.documents.postgres import PostgresDocumentStore
 from app.documents.redis import RedisBus
+from app.documents.states import DocumentStates
 from app.eventlog.postgres import PostgresEventLog
 from app.events.access_log import AccessLog
 from app.live import watch_rights, watch_sign_ins
@@ -96,7 +97,7 @@ async def system(settings: Settings, url: str) -> AsyncIterator[System]:
             hub=hub,
             bus=bus,
             exchanges=Exchanges(hub, settings.live),
-            history=History(store),
+            history=History(store, DocumentStates(pool)),
             past=Past(pool, log_),
             converter=Converter(settings.conversion),
             accesses=accesses,

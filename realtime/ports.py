@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -197,6 +197,10 @@ class DocumentStore(Protocol):
 
     async def past(self, document: UUID, *, after: int = 0) -> Past:
         """What was delivered to a document after a log position, and is not sealed yet."""
+        ...
+
+    def bursts(self, document: UUID, *, after: int, through: int) -> AsyncIterator[Sequence[Sealed]]:
+        """The bursts after a log position up to another, ascending, in pages, but what is set aside."""
         ...
 
     async def append(self, origin: UUID, sequence: int, entries: Sequence[Entry]) -> Sequence[int | None]:

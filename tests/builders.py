@@ -12,6 +12,7 @@ from app.commands import plan as plans
 from app.commands import process as processes
 from app.database.postgres import Pool
 from app.documents.postgres import PostgresDocumentStore
+from app.documents.states import DocumentStates
 from app.events.access_log import AccessLog
 from app.past import Past
 from app.people import People
@@ -40,7 +41,7 @@ def make_system(pool: Pool, log: EventLog, *, views: object = None, hub: object 
         hub=cast(Any, hub or SimpleNamespace()),
         exchanges=cast(Any, SimpleNamespace()),
         converter=cast(Any, SimpleNamespace()),
-        history=History(PostgresDocumentStore(pool, log)),
+        history=History(PostgresDocumentStore(pool, log), DocumentStates(pool, every=3)),
         past=Past(pool, log),
         accesses=AccessLog(log),
     )

@@ -113,17 +113,17 @@ class Checkup:
         """Check a document, and set aside what can't be read; its snapshots are made again."""
         report = await self.check(document)
         async with self._pool.acquire() as connection, connection.transaction():
+            if report.bad or report.snapshot:  # first, as in a redaction, so that neither waits for the other
+                await connection.execute(DROP_SNAPSHOTS, document)
             for piece, reason in report.bad:
                 await connection.execute(PUT_ASIDE, document, piece.row, piece.position, reason)
-            if report.bad or report.snapshot:
-                await connection.execute(DROP_SNAPSHOTS, document)
         return report
 
     async def release(self, document: UUID) -> int:
         """Use again what was set aside; returns how many pieces that were."""
         async with self._pool.acquire() as connection, connection.transaction():
-            status: str = await connection.execute(RELEASE, document)
             await connection.execute(DROP_SNAPSHOTS, document)
+            status: str = await connection.execute(RELEASE, document)
         return int(status.removeprefix("DELETE "))
 
     async def _sealed(self, report: Report) -> list[Piece]:

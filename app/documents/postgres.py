@@ -15,6 +15,7 @@ import asyncpg
 
 from app.database.postgres import Pool
 from app.documents import following
+from app.eventlog.versions import version_at
 from domain.catalogue import EVENTS
 from domain.document import Document
 from domain.ports import Context, EventLog, NewEvent, RecordedEvent
@@ -122,13 +123,24 @@ class PostgresDocumentStore:
         bursts = [Sealed(e.position, e.actor, e.attachment or b"") for e in edits if e.position not in aside]
         return Past(bursts, rows, aside)
 
+    async def bursts(self, document: UUID, *, after: int, through: int) -> AsyncIterator[Sequence[Sealed]]:
+        """The bursts after a position up to another, but what is set aside, found as `past` finds them."""
+        aside = {record["position"] for record in await self._pool.fetch(SET_ASIDE, document)}
+        version = await version_at(self._pool, document, after) if after else 0
+        last = await version_at(self._pool, document, through)
+        while version < last:
+            events = await self._log.read_stream(document, after=version, limit=min(_PAGE, last - version))
+            version = events[-1].version
+            edits = (e for e in events if e.type == EDITED and e.attachment is not None)
+            yield [Sealed(e.position, e.actor, e.attachment or b"") for e in edits if e.position not in aside]
+
     async def _edits(self, document: UUID, after: int) -> list[RecordedEvent]:
         """The bursts after a position.
 
         Found by their version in the document's stream: neither what others wrote since nor what lies
         before is looked at, however much it is.
         """
-        version = await self._version_at(after)
+        version = await version_at(self._pool, document, after) if after else 0
         edits: list[RecordedEvent] = []
         while True:
             events = await self._log.read_stream(document, after=version, limit=_PAGE)
@@ -136,12 +148,6 @@ class PostgresDocumentStore:
             if len(events) < _PAGE:
                 return edits
             version = events[-1].version
-
-    async def _version_at(self, position: int) -> int:
-        """Which version of its stream the event at a position is; 0 for position 0."""
-        if not position:
-            return 0
-        return (await self._log.read(after=position - 1, limit=1))[0].version
 
     async def since(self, document: UUID, head: int, rows: Mapping[UUID, int], *, but: UUID) -> Tail:
         """What was sealed after a log position, and rows after those given; read as `load` does."""

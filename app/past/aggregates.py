@@ -11,6 +11,7 @@ from uuid import UUID
 from eventsourcing.domain import Aggregate
 
 from app.database.postgres import Pool
+from app.eventlog.versions import version_at
 from app.past import states
 from app.past.kept import Kept, KeptStates, Of
 from domain.catalogue import EVENTS
@@ -20,21 +21,6 @@ from domain.registry import EventType
 
 _CHUNK = 200  # events read at once
 _AT_ONCE = 2  # replays; more would be felt by everybody else
-
-# Positions grow with versions: bisection needs no index on both.
-_VERSION_AT = """
-WITH RECURSIVE bisection (low, high) AS (
-    SELECT 0::bigint, coalesce(max(stream_version), 0)::bigint FROM events WHERE stream = $1
-    UNION ALL
-    SELECT CASE WHEN early THEN middle ELSE low END, CASE WHEN early THEN high ELSE middle - 1 END
-    FROM bisection,
-        LATERAL (SELECT (low + high + 1) / 2 AS middle) AS half,
-        LATERAL (SELECT position <= $2 AS early FROM events
-                 WHERE stream = $1 AND stream_version = middle) AS found
-    WHERE low < high
-)
-SELECT low FROM bisection WHERE low = high
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +79,7 @@ class PastAggregates:
         )
 
     async def _version(self, stream: UUID, position: int) -> int:
-        version: int = await self._pool.fetchval(_VERSION_AT, stream, position)
+        version = await version_at(self._pool, stream, position)
         if not version:
             raise NotFound("nothing of this id was there at that moment")
         return version

@@ -16,7 +16,8 @@ from app.database.postgres import Pool
 EVERY = 256
 """Events between two kept states, at least."""
 
-_BYTES_PER_EVENT = 64  # of a state: about what reading it costs against replaying an event
+BYTES_PER_EVENT = 64
+"""Of a state: about what reading it costs against replaying an event."""
 
 _NEAREST = """
 SELECT position, version, state FROM past_states
@@ -51,11 +52,16 @@ class Kept:
 
 
 class KeptStates:
-    """The kept states of all things. `every` is how many events lie between two of them, at least."""
+    """The kept states of all things.
 
-    def __init__(self, pool: Pool, *, every: int = EVERY) -> None:
+    `every` is how many events lie between two of them, at least; `bytes_per_event` how large a state may
+    be for each event that lies before the next.
+    """
+
+    def __init__(self, pool: Pool, *, every: int = EVERY, bytes_per_event: int = BYTES_PER_EVENT) -> None:
         self._pool = pool
         self._every = every
+        self._bytes_per_event = bytes_per_event
 
     async def generation(self) -> int:
         """To be asked before events are read whose state is to be kept; see `keep`."""
@@ -63,11 +69,14 @@ class KeptStates:
         return found
 
     async def nearest(self, of: Of, position: int) -> Kept | None:
-        """The last state kept up to a position, made by the same code."""
+        """The last state kept up to a position, made by the same code; None also if it is damaged."""
         row = await self._pool.fetchrow(_NEAREST, of.thing, of.kind, of.code, position)
         if row is None:
             return None
-        state = await asyncio.to_thread(zlib.decompress, row["state"])
+        try:
+            state = await asyncio.to_thread(zlib.decompress, row["state"])
+        except zlib.error:
+            return None
         return Kept(row["position"], row["version"], state)
 
     async def keep(self, of: Of, kept: Kept, generation: int) -> None:
@@ -78,4 +87,4 @@ class KeptStates:
 
     def apart(self, size: int) -> int:
         """How many events to let pass after a state of so many bytes before the next is kept."""
-        return max(self._every, size // _BYTES_PER_EVENT)
+        return max(self._every, size // self._bytes_per_event)

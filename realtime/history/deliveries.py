@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from realtime.history.structs import Id, Item
 from realtime.ids import IdSet
@@ -12,16 +12,17 @@ from realtime.wire import Range
 class Log:
     """`moments` are the log positions, ascending, at which the log was whole.
 
-    In between, part of a group of bursts that lean on each other is missing.
+    In between, part of a group of bursts that lean on each other is missing. A log may begin at a whole
+    moment: with so many clocks of each client.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clocks: Mapping[int, int] | None = None) -> None:
         self.moments: list[int] = []
-        self._logged = IdSet()
+        self._logged = IdSet((client, 0, clock) for client, clock in (clocks or {}).items())
         self._unmet: list[Range] = []  # what the log leans on and does not hold
 
-    def note(self, moment: int, items: Sequence[Item], deletes: Sequence[Range]) -> None:
-        """Note what the log holds now, and whether it is whole."""
+    def note(self, moment: int, items: Sequence[Item], deletes: Sequence[Range]) -> bool:
+        """Note what the log holds now; returns whether it is whole."""
         logged = self._logged
         for item in items:
             logged.add((item.client, item.clock, item.clock + item.size))
@@ -38,3 +39,4 @@ class Log:
             self._unmet += logged.missing(span)
         if not self._unmet:
             self.moments.append(moment)
+        return not self._unmet

@@ -15,11 +15,10 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 from uuid import UUID
 
-from realtime import crdt
-from realtime.crdt import Replica
 from realtime.history.attribution import NOW, Authored, Authors, Piece, compare
 from realtime.history.chronicle import UNSEALED, Chronicle
 from realtime.history.restoring import restoration
+from realtime.history.states import Bursts, Keeper, PastStates
 from realtime.ports import Past
 
 T = TypeVar("T")
@@ -29,7 +28,7 @@ _AT_ONCE = 2  # questions worked on, each in a thread; more would be felt in ope
 _AUTHORS = 8  # moments of one document whose authors are kept
 
 
-class Deliveries(Protocol):
+class Deliveries(Bursts, Protocol):
     """What a history is made of: the part of a DocumentStore that it needs."""
 
     async def past(self, document: UUID, *, after: int = 0) -> Past:
@@ -61,11 +60,10 @@ class Writers:
 
 @dataclass(slots=True)
 class _Kept:
-    """A document's chronicle, and what it was made of. Under `lock`: it is changed and read in threads."""
+    """A document's chronicle, and how far it goes. Under `lock`: it is changed and read in threads."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     chronicle: Chronicle = field(default_factory=Chronicle)
-    bursts: dict[int, bytes] = field(default_factory=dict)  # by position, ascending
     head: int = 0
     aside: frozenset[int] = frozenset()
     rows: set[int] = field(default_factory=set)
@@ -76,22 +74,26 @@ class _Kept:
 class History:
     """The pasts of documents, out of a store. The chronicles of those asked for last are kept.
 
+    A chronicle begins at the first burst: who wrote what is told from the start. Content alone does not
+    need one; `keeper` keeps states from which it is replayed.
+
     All methods raise Malformed or EngineError if something stored can't be read.
     """
 
-    def __init__(self, store: Deliveries, *, items: int = ITEMS) -> None:
+    def __init__(self, store: Deliveries, keeper: Keeper | None = None, *, items: int = ITEMS) -> None:
         self._store = store
+        self._states = PastStates(store, keeper)
         self._items = items
         self._kept: OrderedDict[UUID, _Kept] = OrderedDict()
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def moment(self, document: UUID, position: int) -> int:
         """The last position up to this one at which the log was whole for the document; 0: nothing yet."""
-        return await self._ask(document, lambda kept: _moment(kept, position))
+        return (await self._states.at(document, position)).moment
 
     async def state(self, document: UUID, position: int) -> bytes:
         """The content at a moment, as a Yjs update (format v1)."""
-        return await self._ask(document, lambda kept: _state(kept, _moment(kept, position)))
+        return (await self._states.at(document, position)).update
 
     async def difference(
         self, document: UUID, format: str, before: int | None, after: int | None
@@ -162,9 +164,7 @@ class History:
             _forget(kept)
             kept.aside = past.aside
             past = await self._store.past(document)
-        if any(burst.position not in kept.bursts for burst in past.bursts) or any(
-            row.id not in kept.rows for row in past.rows
-        ):
+        if past.bursts or any(row.id not in kept.rows for row in past.rows):
             await asyncio.to_thread(_feed, kept, past)
 
     def _make_room(self) -> None:
@@ -177,7 +177,6 @@ class History:
 def _feed(kept: _Kept, past: Past) -> None:
     for burst in past.bursts:
         kept.chronicle.feed(burst.position, burst.person, burst.update)
-        kept.bursts[burst.position] = burst.update
         kept.head = burst.position
     for row in past.rows:
         if row.id not in kept.rows:
@@ -190,7 +189,7 @@ def _feed(kept: _Kept, past: Past) -> None:
 
 def _forget(kept: _Kept) -> None:
     kept.chronicle, kept.head = Chronicle(), 0
-    for collection in (kept.bursts, kept.rows, kept.unsealed, kept.authors):
+    for collection in (kept.rows, kept.unsealed, kept.authors):
         collection.clear()
 
 
@@ -204,21 +203,6 @@ def _moment(kept: _Kept, position: int | None) -> int:
 
 def _position(moment: int) -> int | None:
     return None if moment == NOW else moment
-
-
-def _state(kept: _Kept, moment: int) -> bytes:
-    """The engine's own replay; bursts that may lean on each other are merged first."""
-    replica = Replica(keep_deleted=True)
-    moments = set(kept.chronicle.moments)
-    group: list[bytes] = []
-    for position, update in kept.bursts.items():
-        if position > moment:
-            break
-        group.append(update)
-        if position in moments:
-            replica.apply(group[0] if len(group) == 1 else crdt.merge(group))
-            group = []
-    return replica.state()
 
 
 def _authors(kept: _Kept, moment: int, format: str) -> Authors:

@@ -56,6 +56,11 @@ class MemoryStore:
         sealed = [Sealed(i, burst.person, burst.update) for i, burst in enumerate(self.sealed[document], 1)]
         return Past([burst for burst in sealed if burst.position > after], rows, frozenset())
 
+    async def bursts(self, document: UUID, *, after: int, through: int) -> AsyncIterator[Sequence[Sealed]]:
+        for burst in (await self.past(document, after=after)).bursts:
+            if burst.position <= through:
+                yield [burst]
+
     async def append(self, origin: UUID, sequence: int, entries: Sequence[Entry]) -> Sequence[int | None]:
         self.appends += 1
         await self._open.wait()

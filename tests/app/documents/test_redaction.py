@@ -24,7 +24,7 @@ from tests.realtime.peers import Peer, admission
 
 QUICK = Limits(seal_idle=0.05, snapshot_bursts=1, unload_after=60.0)
 SECRET = "what Ana said about her health"
-TABLES = ("events", "event_rewrites", "document_updates", "document_snapshots")
+TABLES = ("events", "event_rewrites", "document_updates", "document_snapshots", "past_states")
 
 
 async def erase(system: System, person: UUID) -> Staged:
