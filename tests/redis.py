@@ -35,11 +35,12 @@ def binary() -> str:
 
 
 class RedisServer:
-    """One server on a loopback port that stays the same over restarts. Keeps nothing on disk."""
+    """One server on a loopback port that stays the same over restarts. `keeps`: on disk all it is told."""
 
-    def __init__(self, directory: Path, port: int | None = None) -> None:
+    def __init__(self, directory: Path, port: int | None = None, *, keeps: bool = False) -> None:
         self.port = port or _free_port()
         self._directory = directory
+        self._keeps = "yes" if keeps else "no"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -48,9 +49,9 @@ class RedisServer:
 
     def start(self) -> None:
         """Start, and return once it answers."""
-        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
         self._process = subprocess.Popen(
-            [binary(), *options, "--dir", str(self._directory)],
+            [binary(), *options, "--appendonly", self._keeps, "--dir", str(self._directory)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -28,6 +28,7 @@ from app.live import SIGN_INS_EVERY
 from app.privacy import erasure_list, words
 from app.privacy.requests import Erasure, ErasureRequests
 from app.privacy.rows import END_SIGN_INS, delete_owned
+from app.privacy.sweeping import sweep
 from app.system import System
 from domain.catalogue import EVENTS
 from domain.errors import Conflict, DomainError, NotFound, Unavailable
@@ -83,6 +84,7 @@ async def perform(system: System, erasure: Erasure) -> None:
         else:
             raise Unavailable("the person still writes; their erasure goes on later")
         await requests.finish(erasure.id)
+        await sweep(system.pool)
         log.info("person_erased", erasure=str(erasure.id), position=position)
 
 
