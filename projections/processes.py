@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from domain import text
+from domain.access import Access
 from domain.catalogue import EVENTS
 from domain.person import Person
 from domain.ports import RecordedEvent
@@ -64,7 +65,7 @@ TOUCH = Statement(
 
 
 def apply(event: RecordedEvent, payload: Mapping[str, Any]) -> list[Change]:
-    """Every event touches its process; two of them say what it is about."""
+    """Every change touches its process, reading does not; two events say what it is about."""
     process = process_of(event)
     changes = [Change(TOUCH, (process, event.position, event.recorded_at))]
     if event.type in ("process.started", "process.described"):
@@ -81,7 +82,7 @@ VIEW = View(
     name="processes",
     ddl=DDL,
     tables=("view_processes", "view_process_changes"),
-    types=frozenset(entry.name for entry in EVENTS if entry.aggregate_class is not Person),
+    types=frozenset(entry.name for entry in EVENTS if entry.aggregate_class not in (Person, Access)),
     apply=apply,
 )
 

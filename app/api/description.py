@@ -1,4 +1,4 @@
-"""The API tells what it is: /openapi.json for programs, /docs for people."""
+"""The API tells what it is: /openapi.json and /asyncapi.json for programs, /docs for people."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from app.api.asyncapi.document import describe as describe_events
 from app.http.endpoint import Call, endpoint, routes_of
 from app.http.openapi import describe, endpoints_of, page
 
@@ -31,6 +32,8 @@ def describing(others: Sequence[BaseRoute]) -> list[Route]:
     def document(address: str) -> dict[str, Any]:
         return describe([*endpoints_of(others), *endpoints_of(own)], address)
 
+    events = cache(describe_events)
+
     @cache
     def html(address: str) -> str:
         return page(document(address))
@@ -46,6 +49,17 @@ def describing(others: Sequence[BaseRoute]) -> list[Route]:
         """OpenAPI 3.1."""
         return JSONResponse(document(call.system.settings.address), headers=_KEPT)
 
+    @endpoint(
+        "GET",
+        "/asyncapi.json",
+        scope=None,
+        summary="The events, and every way by which they come, for programs",
+        produces={"application/json": dict[str, object]},
+    )
+    async def asyncapi(call: Call) -> Response:
+        """AsyncAPI 3.0."""
+        return JSONResponse(events(call.system.settings.address), headers=_KEPT)
+
     @endpoint("GET", "/docs", scope=None, summary="This interface, for people", produces={"text/html": str})
     async def docs(call: Call) -> Response:
         """The same as a page."""
@@ -56,5 +70,5 @@ def describing(others: Sequence[BaseRoute]) -> list[Route]:
         """A few rules of layout."""
         return Response(_STYLE, headers=_KEPT, media_type="text/css")
 
-    own = routes_of(openapi, docs, style)
+    own = routes_of(openapi, asyncapi, docs, style)
     return own

@@ -84,6 +84,11 @@ async def test_search_sees_past_case_accents_and_wildcards(
         assert len(await _titles(pool, ilze, search=search)) == 5, repr(search)
 
 
+def test_reading_changes_nothing() -> None:
+    """What is read may be of no process at all, as the event by which a person became known."""
+    assert "access.recorded" not in processes.VIEW.types
+
+
 async def test_lists_by_language(pool: Pool, views: Views, story: Coproduction) -> None:
     ilze = uuid4()
     for language in ("es", "es-MX", "est", "lv"):

@@ -1,0 +1,1 @@
+"""The event interface described for programs, in AsyncAPI 3, from the registry and the code that serves."""
