@@ -10,6 +10,7 @@ import asyncpg
 import structlog
 
 from app.audit.checkpoints import sign_heads
+from app.audit.cosigning import cosign_heads
 from app.audit.self_check import check_nightly
 from app.authorization import Authorization
 from app.background import background
@@ -109,6 +110,7 @@ async def system(settings: Settings, url: str) -> AsyncIterator[System]:
         await stack.enter_async_context(background(carry_out(result)))
         await stack.enter_async_context(background(Feeder(result, url).run()))
         await stack.enter_async_context(background(sign_heads(result)))
+        await stack.enter_async_context(background(cosign_heads(result)))
         await stack.enter_async_context(background(check_nightly(result)))
         yield result
 

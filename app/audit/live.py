@@ -19,18 +19,31 @@ _LAST = "SELECT coalesce(max(position), 0) FROM events"
 _TIME = "SELECT max(recorded_at) FROM events"
 
 
-async def verify_log(pool: Pool, checkpoints: Sequence[SignedCheckpoint], keys: Sequence[str]) -> Report:
+async def verify_log(
+    pool: Pool,
+    checkpoints: Sequence[SignedCheckpoint],
+    keys: Sequence[str],
+    *,
+    witnesses: Sequence[str] = (),
+) -> Report:
     """Every check on the log as it is now; raises Unavailable, and Invalid for a key that is none.
 
-    `checkpoints` are those it gave out, sizes ascending; `keys` the verifier keys to trust.
+    `checkpoints` are those it gave out, sizes ascending; `keys` the verifier keys to trust; `witnesses`
+    those of whom must have cosigned.
     """
     async with still(pool) as log:
-        return await verify_still(log, checkpoints, keys)
+        return await verify_still(log, checkpoints, keys, witnesses=witnesses)
 
 
-async def verify_still(log: Pool, checkpoints: Sequence[SignedCheckpoint], keys: Sequence[str]) -> Report:
+async def verify_still(
+    log: Pool,
+    checkpoints: Sequence[SignedCheckpoint],
+    keys: Sequence[str],
+    *,
+    witnesses: Sequence[str] = (),
+) -> Report:
     """The same on a log that does not change meanwhile."""
-    vouching = Vouching(keys)
+    vouching = Vouching(keys, witnesses)
     report = Report(trusted=vouching.told(own=False))
     checks, tree, replayed = record_checks(None), Frontier(), Rebuilding()
     roots, wanted = {}, {found.size for found in checkpoints}
@@ -48,6 +61,7 @@ async def verify_still(log: Pool, checkpoints: Sequence[SignedCheckpoint], keys:
     report.checks += [
         await _head(log, tree),
         *_checkpoints(checkpoints, vouching, tree.size),
+        *vouching.witnesses(tree.size, await log.fetchval(_TIME)),
         _replay(replayed, tree.size),
     ]
     return report

@@ -1,4 +1,4 @@
-"""What vouches for this installation's own log: its key, and the checkpoints that it signed."""
+"""What vouches for this installation's own log: its key, its checkpoints, and witnesses' keys."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from app.audit.export import Evidence, SignedCheckpoint
 from app.audit.keys import log_signer
 from app.audit.note import sign
 from app.audit.vouching import manifest_text
+from app.audit.witness_settings import parse_witnesses
 from app.database.failures import unavailable_when_away
 from app.database.postgres import Pool
 from app.settings import Settings
@@ -30,7 +31,7 @@ async def evidence(settings: Settings, pool: Pool) -> Evidence:
         rows = await pool.fetch(_CHECKPOINTS, signer.verifier.vkey, NEWEST)
     return Evidence(
         checkpoints=[SignedCheckpoint(row["size"], row["note"]) for row in reversed(rows)],
-        keys=[signer.verifier.vkey],
+        keys=[signer.verifier.vkey, *(found.verifier.vkey for found in parse_witnesses(settings.witnesses))],
         checkpoint=lambda size, root: bytes(checkpoints.sign(size, root)).decode(),
         sign=lambda manifest: bytes(sign(manifest_text(manifest), signer)).decode(),
     )

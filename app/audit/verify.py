@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -49,13 +50,15 @@ def record_checks(process: UUID | None) -> list[RecordCheck]:
     return [Order(process), Leaves(), Payloads(), Attachments(), Known()]
 
 
-def verify_archive(path: Path, *, keys: Sequence[str] = ()) -> Report:
+def verify_archive(path: Path, *, keys: Sequence[str] = (), witnesses: Sequence[str] = ()) -> Report:
     """Every check on an archive. `keys` are the verifier keys to trust; else those in the archive.
+
+    `witnesses` are the verifier keys of those who must have cosigned.
 
     Raises NotAnArchive if the file is none, and Invalid for a key that is none.
     """
     with Archive(path) as archive:
-        return _Verification(archive, keys).run()
+        return _Verification(archive, keys, witnesses).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +77,15 @@ class _Facts:
 class _Verification:
     """One archive being verified."""
 
-    def __init__(self, archive: Archive, keys: Sequence[str]) -> None:
+    def __init__(self, archive: Archive, keys: Sequence[str], witnesses: Sequence[str]) -> None:
         self._archive = archive
         self._facts = _facts(archive.manifest)
         given = keys or _lines(archive, export.KEYS)
-        self._vouching = Vouching(given)
+        self._vouching = Vouching(given, witnesses)
         self._report = Report(trusted=self._vouching.told(own=not keys))
         self._rebuilding = Rebuilding()
         self._leaf_hashes: list[tuple[int, bytes]] = []
+        self._last_at: datetime | None = None
 
     def run(self) -> Report:
         """All checks. A damaged member ends the check that reads it, and what leans on it."""
@@ -153,6 +157,7 @@ class _Verification:
         for check in checks:
             check.feed(record)
         self._leaf_hashes.append((record.event.position, record.leaf_hash))
+        self._last_at = record.event.recorded_at
         if self._facts.process is None or record.event.process == self._facts.process:
             self._rebuilding.feed(record.event)
 
@@ -210,6 +215,7 @@ class _Verification:
         head.seen = 1
         if (before.size, before.root) != (self._facts.size, self._facts.root):
             head.fail(f"the newest signed checkpoint ({before.size}) is not of this root", self._facts.size)
+        self._report.checks += self._vouching.witnesses(self._facts.size, self._last_at)
 
     def _checkpoint(
         self, found: dict[str, Any], before: Checkpoint, signed: Check, consistent: Check

@@ -37,7 +37,7 @@ async def export(settings: Settings, options: argparse.Namespace) -> None:
 
 async def verify(settings: Settings, options: argparse.Namespace) -> None:
     """Check an exported file, needing nothing else, or (without one) the log in the database."""
-    _tell(await _verify_log(settings, options.key))
+    _tell(await _verify_log(settings, options))
 
 
 def verify_file(options: argparse.Namespace) -> bool:
@@ -46,7 +46,7 @@ def verify_file(options: argparse.Namespace) -> bool:
 
     if options.file is None:
         return False
-    _tell(verify_archive(options.file, keys=options.key))
+    _tell(verify_archive(options.file, keys=options.key, witnesses=options.witness))
     return True
 
 
@@ -58,14 +58,15 @@ def _tell(report: Report) -> None:
         raise VerificationFailed(f"{report.first.name}{where}: {report.first.failure}")
 
 
-async def _verify_log(settings: Settings, keys: list[str]) -> Report:
+async def _verify_log(settings: Settings, options: argparse.Namespace) -> Report:
     from app.audit.live import verify_log
     from app.audit.own import evidence
 
     prepare(settings.data_dir)
     async with _pool(settings) as pool:
         own = await evidence(settings, pool)
-        return await verify_log(pool, own.checkpoints, keys or own.keys)
+        keys, witnesses = options.key or own.keys, options.witness
+        return await verify_log(pool, own.checkpoints, keys, witnesses=witnesses)
 
 
 @asynccontextmanager
@@ -91,3 +92,6 @@ def commands(to: Parsers) -> None:
     check = add(to, "verify", verify, data_dir=False, alone=verify_file)
     check.add_argument("file", nargs="?", type=Path, metavar="FILE")
     check.add_argument("--key", action="append", default=[], metavar="VKEY", help="a verifier key to trust")
+    check.add_argument(
+        "--witness", action="append", default=[], metavar="VKEY", help="a witness that must have cosigned"
+    )
