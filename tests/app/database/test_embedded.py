@@ -1,7 +1,10 @@
 """The embedded PostgreSQL starts, is found again, and comes back when it dies."""
 
 import asyncio
+import ctypes
+import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +54,67 @@ async def test_it_is_started_again_when_it_dies_and_keeps_what_was_committed(
         async with asyncio.timeout(60):
             assert await answers(embedded.url) == 1
     assert postmaster(tmp_path / "pg").pid != dead.pid
+
+
+@pytest.fixture
+def unburied(embedded: EmbeddedPostgres) -> Iterator[EmbeddedPostgres]:
+    """Orphans become this process's children, and stay in the process table when they are killed."""
+    subreaper = 36  # PR_SET_CHILD_SUBREAPER
+    libc = ctypes.CDLL(None)
+    embedded.stop()
+    libc.prctl(subreaper, 1, 0, 0, 0)
+    try:
+        embedded.start()
+        yield embedded
+        embedded.stop()
+    finally:
+        libc.prctl(subreaper, 0, 0, 0, 0)
+    for child in psutil.Process().children():
+        if child.name() == "postgres":
+            os.waitpid(child.pid, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="who adopts orphans can be chosen on Linux only")
+def test_a_dead_one_that_nobody_buries_is_not_taken_for_a_running_one(
+    unburied: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    dead = postmaster(tmp_path / "pg")
+    family = [dead, *dead.children()]
+    for process in family:
+        process.kill()
+    while any(process.status() != psutil.STATUS_ZOMBIE for process in family):
+        pass
+    assert not unburied.is_running()
+    unburied.start()
+    assert unburied.is_running()
+    assert postmaster(tmp_path / "pg").pid != dead.pid
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("1\n", id="cut-off"),
+        pytest.param(f"{os.getpid()}\n/nowhere\n1\n5432\n/nowhere\n", id="another-program"),
+    ],
+)
+def test_it_starts_whatever_lock_file_was_left(embedded: EmbeddedPostgres, tmp_path: Path, left: str) -> None:
+    embedded.stop()
+    (tmp_path / "pg" / "postmaster.pid").write_text(left)
+    again = EmbeddedPostgres(tmp_path / "pg")
+    again.start()
+    assert again.is_running()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="for root it runs as another user, who needs to get there")
+def test_it_starts_again_when_the_way_to_its_folder_was_closed(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path / "way" / "pg")
+    server.start()
+    server.stop()
+    (tmp_path / "way").chmod(0o700)
+    server.start()
+    assert server.is_running()
+    server.stop()
 
 
 def test_a_second_handle_finds_the_running_server(embedded: EmbeddedPostgres, tmp_path: Path) -> None:
