@@ -11,7 +11,8 @@ from prometheus_client.registry import Collector
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.audit import self_check
+from app.audit import figures, self_check, witness
+from app.subscriptions import delivery_log
 from app.system import System
 
 _BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
@@ -149,6 +150,9 @@ async def registry(system: System) -> CollectorRegistry:
     collected.register(requests)
     collected.register(seconds)
     collected.register(self_check.checked)
-    collected.register(self_check.broken)
+    collected.register(witness.asked)
+    collected.register(await figures.Figures(system.pool).prepare())
+    collected.register(delivery_log.attempts)
+    collected.register(delivery_log.seconds)
     collected.register(await SystemCollector(system, head=await system.log.head()).prepare())
     return collected

@@ -9,9 +9,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import asyncpg
 import structlog
 
-from app.audit.checkpoints import sign_heads
+from app.audit.checkpoints import sign_heads, thin_hourly
 from app.audit.cosigning import cosign_heads
-from app.audit.self_check import check_nightly
+from app.audit.self_check import check_daily
 from app.authorization import Authorization
 from app.background import background
 from app.conversion.converter import Converter
@@ -111,7 +111,8 @@ async def system(settings: Settings, url: str) -> AsyncIterator[System]:
         await stack.enter_async_context(background(Feeder(result, url).run()))
         await stack.enter_async_context(background(sign_heads(result)))
         await stack.enter_async_context(background(cosign_heads(result)))
-        await stack.enter_async_context(background(check_nightly(result)))
+        await stack.enter_async_context(background(check_daily(result)))
+        await stack.enter_async_context(background(thin_hourly(result)))
         yield result
 
 

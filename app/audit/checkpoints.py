@@ -23,6 +23,9 @@ from domain.errors import Unavailable
 PAUSE = 0.5  # seconds between two checkpoints, at least
 _WAIT = 30.0  # seconds to wait for an event before looking at the head anyway
 
+THIN_EVERY = 3600.0  # seconds
+_THIN_AT_ONCE = 20_000
+
 _KEY = "INSERT INTO log_keys (vkey) VALUES ($1) ON CONFLICT DO NOTHING"
 _STORE = """
 INSERT INTO checkpoints (size, vkey, root, note) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
@@ -100,3 +103,26 @@ async def sign_heads(system: System) -> None:
             await system.log.wait(size + 1, _WAIT)
         except (TimeoutError, Unavailable):
             continue
+
+
+async def thin(pool: Pool) -> int:
+    """Leave out old checkpoints that newer ones vouch for; how many. Raises Unavailable.
+
+    The rule (docs/audit.md) is in the database, which lets nothing else be deleted.
+    """
+    done, now = 0, _THIN_AT_ONCE
+    while now == _THIN_AT_ONCE:
+        with unavailable_when_away():
+            now = await pool.fetchval("SELECT thin_checkpoints($1)", _THIN_AT_ONCE)
+        done += now
+    return done
+
+
+async def thin_hourly(system: System) -> None:
+    """Thin them out for ever; a database that is away is asked again later."""
+    while True:
+        await asyncio.sleep(THIN_EVERY)
+        try:
+            await thin(system.pool)
+        except Unavailable:
+            log.warning("checkpoints are not thinned out while the database is away")

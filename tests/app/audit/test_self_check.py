@@ -1,17 +1,32 @@
-"""The self-check is content with the log as it is, and finds what was changed behind its back."""
+"""The self-check is content with the log as it is, finds what was changed, and does not forget it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
 
 from app.audit import self_check
 from app.audit.checkpoints import Checkpoints
+from app.audit.figures import Figures
 from app.system import System
 from tests.app.api.conftest import ana, app, sign_up, system, visitor
 
 __all__ = ["ana", "app", "sign_up", "system", "visitor"]
+
+
+async def forge(system: System, change: str, where: str = "position = 1") -> None:
+    async with system.pool.acquire() as connection, connection.transaction():
+        await connection.execute("SET LOCAL session_replication_role = replica")  # what no owner can forbid
+        await connection.execute(f"UPDATE events SET {change} WHERE {where}")
+
+
+async def alarm(system: System) -> bool:
+    """As the operator sees it."""
+    registry = CollectorRegistry()
+    registry.register(await Figures(system.pool).prepare())
+    return b"interlink_log_check_failed 1.0\n" in generate_latest(registry)
 
 
 @pytest.mark.parametrize(
@@ -21,11 +36,40 @@ __all__ = ["ana", "app", "sign_up", "system", "visitor"]
 )
 async def test_a_change_is_found(ana: Any, system: System, change: str) -> None:
     await ana.a_process()
-    await Checkpoints.of(system).sign_head()
-    assert await self_check.check_once(system)
-    assert self_check.broken._value.get() == 0
-    async with system.pool.acquire() as connection, connection.transaction():
-        await connection.execute("SET LOCAL session_replication_role = replica")  # what no owner can forbid
-        await connection.execute(f"UPDATE events SET {change} WHERE position = 1")
-    assert not await self_check.check_once(system)
-    assert self_check.broken._value.get() == 1
+    size = await Checkpoints.of(system).sign_head()
+    found = await self_check.check_once(system)
+    assert (found.first, found.last, found.size, found.failure) == (1, size, size, None)
+    assert not await alarm(system)
+    await forge(system, change)
+    assert (await self_check.check_once(system)).failure
+    assert await alarm(system)
+
+
+async def test_an_alarm_stays_until_what_failed_holds_again(
+    ana: Any, system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(self_check.WIDTH // 2):
+        await ana.a_process()
+    size = await Checkpoints.of(system).sign_head()
+    assert size > self_check.WIDTH
+    monkeypatch.setattr(self_check, "TILES", 1)
+    monkeypatch.setattr(self_check.random, "randrange", lambda end: 0)
+    await forge(system, "payload = payload || ' '", f"position = {self_check.WIDTH - 3}")
+    assert (await self_check.check_once(system)).failed_from == 1
+    monkeypatch.setattr(self_check.random, "randrange", lambda end: end - 1)
+    assert (await self_check.check_once(system)).failed_from == 1, "although another range is looked at"
+    assert await alarm(system)
+    await forge(
+        system, "payload = substr(payload, 1, length(payload) - 1)", f"position = {self_check.WIDTH - 3}"
+    )
+    assert (await self_check.check_once(system)).failure is None
+    assert not await alarm(system)
+
+
+async def test_one_check_a_day_whatever_restarts(ana: Any, system: System) -> None:
+    assert await self_check.check_if_due(system) is not None
+    assert await self_check.check_if_due(system) is None
+    await system.pool.execute("UPDATE self_check SET checked_at = now() - interval '24 hours'")
+    assert await self_check.check_if_due(system) is None, "one has just begun, on whatever node"
+    await system.pool.execute("UPDATE self_check SET begun_at = now() - interval '10 minutes'")
+    assert await self_check.check_if_due(system) is not None
