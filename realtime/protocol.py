@@ -30,6 +30,7 @@ class Close(IntEnum):
     TOO_LARGE = 4413
     SHUTTING_DOWN = 4503
     HEARTBEAT_LOST = 4508
+    REDACTED = 4510
     TOO_FAST = 4529
 
 

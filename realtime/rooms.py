@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,7 @@ from realtime.metrics import Metrics
 from realtime.nodes.follower import Follower
 from realtime.nodes.shared import SharedRoom
 from realtime.ports import Bus, DocumentStore
+from realtime.protocol import Close
 from realtime.quarantine import Quarantine
 from realtime.room import Room
 from realtime.sealer import Sealer
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 _TENDED_AT_ONCE = 10  # rooms, before anything else has its turn
 _ORPHANS_EVERY = 30.0  # seconds
+_TAKEN_WITHIN = 0.5  # seconds
 _COUNTED = 2 * 1024 * 1024  # bytes; what may nest too deeply is looked at, in a smaller state it cannot
 
 
@@ -94,7 +96,11 @@ class Rooms:
         return await self._sealer.seal(document)
 
     async def redacted(self, document: UUID) -> None:
-        """Text was redacted from what is stored: whoever has the document open loses it too."""
+        """Text was redacted from what is stored: whoever has the document open loses it too.
+
+        And they come back, since what they deleted of it themselves they could still undo: a client that
+        is told to can begin with an empty document.
+        """
         self._sealer.forget(document)
         if (opening := self._opening.get(document)) is not None:
             await asyncio.wait([opening])  # it may have been read before
@@ -104,6 +110,7 @@ class Rooms:
         _, replica = await self._quarantine.restored(document)
         if self._cells.get(document) is cell:
             cell.perform(cell.room.redacted(replica.deleted()))
+            self._background.spawn(_begin_anew(list(cell.room.members)))
 
     def left(self, cell: Cell) -> None:
         """Somebody left; a retired room ends with the last of them."""
@@ -227,6 +234,13 @@ class Rooms:
                 await self._sealer.seal(document)
             if document not in self._cells:
                 self._sealer.forget(document)
+
+
+async def _begin_anew(members: Sequence[Member]) -> None:
+    """Let them come back, once they had time to take what was sent to them last."""
+    await asyncio.sleep(_TAKEN_WITHIN)
+    for member in members:
+        member.outlet.close(Close.REDACTED, "text was redacted: begin with an empty document")
 
 
 def _nested(parts: list[bytes]) -> int:

@@ -48,6 +48,7 @@ _PROBLEMS: dict[int, tuple[int, str]] = {
     Close.FORGED: (409, "forged_author"),
     Close.TOO_LARGE: (413, "too_large"),
     Close.TOO_FAST: (429, "too_fast"),
+    Close.REDACTED: (503, "text_redacted"),
 }
 _HEADERS = {
     401: {CHALLENGE: 'Bearer realm="interlink"'},

@@ -16,6 +16,7 @@ from tests.serving import INTERLINK, ServerProcess
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 SECRET = "Diego lo cuenta todo."
+REGRET = "Diego lo lamenta."
 WATCH = f"""new MutationObserver(() => {{
     if (document.getElementById('editor')?.innerText.includes({SECRET!r})) console.error('shown again')
 }}).observe(document, {{ childList: true, subtree: true, characterData: true }})"""
@@ -52,7 +53,25 @@ def stored(page: Page) -> bool:
     return bool(page.evaluate(STORED, SECRET))
 
 
-def test_an_offline_copy_neither_shows_redacted_text_nor_brings_it_back(
+def deleting(browser: Browser, server: ServerProcess, path: str, diego: Page) -> Page:
+    """A browser of Ana's in which she deleted something that Diego wrote, and could undo it."""
+    ana = enter(browser.new_context(base_url=server.url), server.url, "Ana García")
+    ana.goto(path)
+    state(ana, "saved")
+    diego.keyboard.press("Enter")
+    diego.keyboard.insert_text(REGRET)
+    expect(ana.locator(TEXT)).to_contain_text(REGRET)
+    ana.get_by_text(REGRET).click(click_count=3)
+    ana.keyboard.press("Backspace")
+    ana.keyboard.press("Control+z")
+    expect(ana.locator(TEXT)).to_contain_text(REGRET)
+    ana.keyboard.press("Control+Shift+z")
+    expect(ana.locator(TEXT)).not_to_contain_text(REGRET)
+    state(ana, "saved")
+    return ana
+
+
+def test_neither_an_offline_copy_nor_an_undo_shows_redacted_text_or_brings_it_back(
     server: ServerProcess, browser: Browser, desk: Callable[[str], Desk], line: Relay
 ) -> None:
     ana_desk = desk(line.url)
@@ -64,6 +83,8 @@ def test_an_offline_copy_neither_shows_redacted_text_nor_brings_it_back(
     diego.keyboard.insert_text(SECRET)  # in one piece, so that it can be found in stored bytes
     expect(ana.locator(TEXT)).to_contain_text(SECRET)
     state(ana, "saved")
+    here = deleting(browser, server, path, diego)
+    expect(ana.locator(TEXT)).not_to_contain_text(REGRET)
     kept(ana)
     until(ana, lambda: stored(ana))
     line.cut()
@@ -71,8 +92,17 @@ def test_an_offline_copy_neither_shows_redacted_text_nor_brings_it_back(
     state(ana, "device")
     ana.close()
 
-    erase(server, "diego.lahoz@example.org")
+    with here.expect_event("load", timeout=60_000):  # what it could undo goes
+        erase(server, "diego.lahoz@example.org")
     diego.context.close()
+    here.locator(TEXT).focus()
+    for _ in range(5):
+        here.keyboard.press("Control+z")
+    write(here, "Fin.")
+    state(here, "saved", 30_000)
+    assert "Fin." in said(here)
+    assert REGRET not in said(here)
+    here.context.close()
 
     line.mend()
     ana = ana_desk.context.new_page()
@@ -89,6 +119,8 @@ def test_an_offline_copy_neither_shows_redacted_text_nor_brings_it_back(
     other = enter(browser.new_context(base_url=server.url), server.url, "Ana García")
     other.goto(path)
     expect(other.locator(TEXT)).to_contain_text("Ana sin red.")
+    assert "Fin." in said(other)
+    assert REGRET not in said(other)
     assert said(other) == said(ana)
     assert SECRET not in said(other)
     other.context.close()

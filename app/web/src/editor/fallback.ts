@@ -28,7 +28,7 @@ export interface Carrier {
   confirmed(update: Uint8Array): void;
   /** The server says no for good, in the terms of the websocket's close codes. */
   refused(code: number): void;
-  /** The sign-in that the page was made for is not the one of this browser any more. */
+  /** The sign-in is another than the page was made for, or text was redacted from what it shows. */
   signedInAnew(): Promise<boolean>;
   /** Whether there are edits that the server has not confirmed. */
   readonly unconfirmed: boolean;
@@ -231,7 +231,7 @@ export class Fallback {
   /** Whether an error is the server's last word. */
   private async isOver(error: unknown): Promise<boolean> {
     if (!(error instanceof Refused)) return false;
-    if (error.code === "csrf_failed") return !(await this.carrier.signedInAnew());
+    if (["csrf_failed", "text_redacted"].includes(error.code)) return !(await this.carrier.signedInAnew());
     const final = [400, 401, 403, 404, 413].includes(error.status) || error.code === "forged_author";
     if (final) this.carrier.refused(4000 + error.status);
     return final;

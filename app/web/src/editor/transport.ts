@@ -12,6 +12,7 @@ import { fetchConfig, fetchTicket, TicketRefused } from "./ticket.ts";
 const [SYNC, DENIED] = [0, 2];
 const SIGN_IN = 4401;
 const FORBIDDEN = 4403;
+const REDACTED = 4510;
 const REFRESH_AHEAD = 5 * 60_000;
 const RETRY_AFTER = 5_000;
 const FAILURES = 2; // websockets that may fail before the fallback begins
@@ -134,12 +135,13 @@ export class Transport {
       else this.away = Date.now();
       this.traffic.changed();
     });
-    provider.on("connection-close", () => {
+    provider.on("connection-close", (event: CloseEvent | null) => {
       // It has just forgotten everybody's presence.
       this.fallback.forgetPresence();
       if (!provider.synced && ++this.failures >= FAILURES) this.fallBack();
       if (Date.now() > this.expires - REFRESH_AHEAD) void this.refresh();
       this.traffic.changed();
+      if (event?.code === REDACTED) void this.freshen(); // undoing a deletion would bring it back
     });
     provider.on("closed", ({ code }: { code: number }) => void this.closed(code));
   }
