@@ -9,12 +9,13 @@ import sys
 
 import uvloop
 
-from tests.bench import eventlog, live, loading, projections
+from tests.bench import eventlog, live, loading, past, projections
 
 BENCHES = {
     "eventlog": lambda: uvloop.run(eventlog.main()),
     "projections": lambda: uvloop.run(projections.main()),
     "loading": lambda: uvloop.run(loading.main()),
+    "past": lambda: uvloop.run(past.main()),
     "live": lambda: live.main(scenarios),
 }
 
