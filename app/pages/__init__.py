@@ -18,6 +18,9 @@ from app.pages import (
     process,
     profile,
     sign_in,
+    subscription_actions,
+    subscriptions,
+    tokens,
 )
 from app.pages.errors import error_page
 from app.pages.page import Handler, Page, private, public
@@ -40,6 +43,7 @@ def _post(path: str, handler: Handler) -> Route:
 
 
 _PROCESS = "/processes/{process:uuid}"
+_SUBSCRIPTION = subscriptions.ONE + "/{subscription:uuid}"
 _NODE = _PROCESS + "/nodes/{node:uuid}"
 
 routes: list[BaseRoute] = [
@@ -80,7 +84,24 @@ routes: list[BaseRoute] = [
     _get("/profile", profile.show),
     _post("/profile", profile.change),
     _post("/profile/language", profile.change_language),
-    _post("/profile/tokens", profile.create_token),
-    _post("/profile/tokens/{token:uuid}/revoke", profile.revoke_token),
+    _get(subscriptions.HERE, subscriptions.overview),
+    _get(tokens.HERE, tokens.show),
+    _post(tokens.HERE, tokens.create),
+    _post(tokens.HERE + "/{token:uuid}/revoke", tokens.revoke),
+    _get(subscriptions.HERE + "/new/{kind}", subscriptions.new),
+    _post(subscriptions.HERE + "/new/{kind}", subscriptions.create),
+    _get(_SUBSCRIPTION, subscriptions.show),
+    _get(_SUBSCRIPTION + "/edit", subscriptions.edit),
+    _post(_SUBSCRIPTION + "/edit", subscriptions.change),
+    _post(_SUBSCRIPTION + "/pause", subscription_actions.pause),
+    _post(_SUBSCRIPTION + "/resume", subscription_actions.resume),
+    _post(_SUBSCRIPTION + "/seek", subscription_actions.seek),
+    _post(_SUBSCRIPTION + "/replay", subscription_actions.replay),
+    _post(_SUBSCRIPTION + "/parked", subscription_actions.deliver_parked),
+    _post(_SUBSCRIPTION + "/ping", subscription_actions.try_),
+    _post(_SUBSCRIPTION + "/deliveries/{delivery:uuid}/redeliver", subscription_actions.redeliver),
+    _post(_SUBSCRIPTION + "/secret", subscription_actions.rotate),
+    _get(_SUBSCRIPTION + "/delete", subscription_actions.ask_delete),
+    _post(_SUBSCRIPTION + "/delete", subscription_actions.delete),
     Mount("/static", bundle_files(), name="static"),
 ]

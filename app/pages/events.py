@@ -17,7 +17,8 @@ from app.audit.checkpoints import Checkpoints
 from app.eventlog.reading import EVENT, event
 from app.events.access import EventAccess
 from app.events.pages import read_page
-from app.moments import position_of
+from app.pages.form import Form
+from app.pages.moment import as_rfc3339, local_time, place
 from app.pages.page import Page
 from app.pages.scope import Scope, open_scope
 from app.people import Profile
@@ -90,12 +91,22 @@ class Then:
 
 
 async def show(page: Page) -> Response:
-    """The newest events that fit the filter, older ones page by page; with `at`, the plan of that moment."""
+    """The newest events that fit the filter, older ones page by page; with `at`, the plan of that moment.
+
+    What is wrong with one question is told at its field; the others are answered.
+    """
     scope = await open_scope(page)
     asked = Filter(*(page.query(name) or "" for name in ("type", "person", "what", "since", "until")))
-    found = await read_page(
-        page.system, page.person, _where(scope, asked), await _stretch(page, asked, page.query("older"))
-    )
+    found = then = None
+    try:
+        where, stretch = _where(scope, asked), await _stretch(page, asked, page.query("older"))
+        found = await read_page(page.system, page.person, where, stretch)
+    except Invalid as refusal:
+        page = _refused(page, refusal)
+    try:
+        then = await _then(page, scope)
+    except Invalid as refusal:
+        page = _refused(page, refusal)
     holders = await access.who(page.system.pool, scope.process.id) if scope.whole else []
     names = await page.system.people.names(row.person for row in holders)
     signed = await Checkpoints.of(page.system).latest()
@@ -103,13 +114,14 @@ async def show(page: Page) -> Response:
         "process/events.html",
         scope=scope,
         asked=asked,
-        entries=await _entries(page, scope, found.events),
-        older=found.position if found.more else None,
+        entries=await _entries(page, scope, found.events) if found else None,
+        older=found.position if found and found.more else None,
         types=[entry.name for entry in EVENTS if entry.aggregate_class is not Person],
         subjects=_SUBJECTS,
         persons=sorted(names.values(), key=lambda profile: profile.name.casefold()),
         things=await _things(page, scope),
-        then=await _then(page, scope),
+        then=then,
+        then_on=local_time(then.at) if then and then.at else "",
         stops=await _stops(page, scope) if scope.whole else [],
         head=await page.system.log.head(),
         signed=signed[0] if signed else 0,
@@ -119,9 +131,15 @@ async def show(page: Page) -> Response:
 # --- what was asked for
 
 
+def _refused(page: Page, refusal: Invalid) -> Page:
+    """The page with one more thing to mend."""
+    asked = page.forms.sent or Form("record", dict(page.request.query_params))
+    return page.refused(asked, refusal)
+
+
 def _where(scope: Scope, asked: Filter) -> EventFilter:
     if asked.type and asked.type not in _SUBJECTS and asked.type not in {entry.name for entry in EVENTS}:
-        raise Invalid("there is no such kind of event", code="type_unknown", field="type")
+        raise Invalid("there is no such kind of event", code="kind_unknown", field="type")
     return EventFilter(
         types=(asked.type,) if asked.type else (),
         stream=_id(asked.what, "what"),
@@ -147,7 +165,7 @@ async def _stretch(page: Page, asked: Filter, older: str | None) -> Stretch:
         before = await log.position_at(last + timedelta(days=1) - instant) + 1
     if older is not None:
         if not (older.isascii() and older.isdigit() and len(older) <= 18):
-            raise Invalid("this is no position", code="moment_invalid", field="older")
+            raise Invalid("this is no position", code="moment_invalid")
         before = int(older) if before is None else min(before, int(older))
     return Stretch(after, before)
 
@@ -161,7 +179,7 @@ def _day(value: str, field: str) -> datetime | None:
             raise ValueError(value)
         return datetime.combine(day, time(), UTC)
     except ValueError:
-        raise Invalid("this is no date", code="moment_invalid", field=field) from None
+        raise Invalid("this is no date", code="day_invalid", field=field) from None
 
 
 async def _things(page: Page, scope: Scope) -> list[tuple[UUID, str]]:
@@ -238,10 +256,11 @@ async def _then(page: Page, scope: Scope) -> Then | None:
     at, on = page.query("at"), page.query("on")
     if not scope.whole or (at is None and on is None):
         return None
-    if at is None:
-        at = f"{on}:00Z" if on is not None and len(on) == len("2026-01-31T12:00") else f"{on}Z"
     process = scope.process.id
-    position = await position_of(page.system, at, "at")
+    if at is not None:
+        position = await place(page, at, "at")
+    else:
+        position = await place(page, as_rfc3339(on or ""), "on", code="time_unknown")
     async with page.system.past.views.at(process, position, plan.VIEW) as then:
         tree = await plan.tree(then, process)
     found = await page.system.log.read(after=position - 1, limit=1) if position else ()

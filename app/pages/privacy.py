@@ -13,8 +13,14 @@ from app.web.locale import N_
 from domain.errors import Conflict, Invalid, NotFound
 
 FATES = {
-    "redact": N_("Remove the text that I wrote"),
-    "keep": N_("Keep the text, as a former participant’s"),
+    "redact": (
+        N_("Remove the text that I wrote"),
+        N_("It is blotted out in every document and in its history. What others wrote stays."),
+    ),
+    "keep": (
+        N_("Keep the text, as a former participant’s"),
+        N_("The documents stay whole. Your name is no longer beside your text."),
+    ),
 }
 _FILE = {**NO_STORE, "Content-Disposition": 'attachment; filename="my-data.json"'}
 
@@ -26,7 +32,7 @@ async def show(page: Page) -> Response:
         profile=page.profile,
         erasure=await ErasureRequests(page.system.pool).pending(page.person),
         days=page.system.settings.erasure_delay_days,
-        fates=[(fate, page.locale.gettext(words)) for fate, words in FATES.items()],
+        fates={fate: tuple(map(page.locale.gettext, told)) for fate, told in FATES.items()},
     )
 
 

@@ -47,13 +47,13 @@ class Locale:
         """The form of the message that `n` needs in this language."""
         return Markup(self.translations.ngettext(one, many, n)) % values
 
-    def moment(self, at: datetime) -> str:
+    def moment(self, at: datetime, *, seconds: bool = False) -> str:
         """Date and time of a moment in UTC, which the page's script turns into the reader's own."""
-        return f"{format_date(at, 'medium', locale=self._babel)} {self.clock(at)}"
+        return f"{format_date(at, 'medium', locale=self._babel)} {self.clock(at, seconds=seconds)}"
 
-    def clock(self, at: datetime) -> str:
+    def clock(self, at: datetime, *, seconds: bool = False) -> str:
         """The time of day of a moment in UTC."""
-        return f"{format_time(at, 'short', locale=self._babel)} UTC"
+        return f"{format_time(at, 'medium' if seconds else 'short', locale=self._babel)} UTC"
 
     def day(self, at: datetime) -> str:
         """A date in words."""

@@ -51,6 +51,20 @@ MESSAGES = {
     "not_confirmed": N_("Mark that you want this."),
     "fate_unknown": N_("Choose one of the kinds offered."),
     "erasure_begun": N_("This has begun and cannot be called back."),
+    "url_refused": N_(
+        "Enter a full public address that begins with https:// or http://, without a user name in it."
+    ),
+    "filter_invalid": N_("This is not a CloudEvents filter. Mend it, or leave it empty."),
+    "process_unknown": N_("Choose a process from the list."),
+    "place_unknown": N_("Enter a place from 0 to the last one in the log."),
+    "time_unknown": N_("Enter a date and time that have passed."),
+    "number_invalid": N_("Enter a whole number within the limits that stand beside the field."),
+    "id_invalid": N_("Choose something from the list."),
+    "day_invalid": N_("Enter a day that exists, such as 2026-01-31."),
+    "range_backwards": N_("The last place must not come before the first."),
+    "replay_under_way": N_("Another replay is under way. Wait until it is done."),
+    "nothing_to_send": N_("You may no longer see what was sent then."),
+    "too_many_subscriptions": N_("You have too many subscriptions. Delete one first."),
     "version_conflict": N_("Somebody else changed this at the same moment. Try again."),
 }
 

@@ -43,6 +43,7 @@ def environment(code: str) -> Environment:
     made.filters.update(
         moment=lambda at: time_tag(spoken, at),
         clock=lambda at: time_tag(spoken, at, "clock"),
+        second=lambda at: time_tag(spoken, at, "second"),
         number=spoken.number,
         initials=initials,
         capitalised=words.capitalised,
@@ -55,9 +56,9 @@ def render(code: str, template: str, **values: Any) -> str:
     return environment(code).get_template(template).render(**values)
 
 
-def time_tag(spoken: Locale, at: datetime, style: Literal["moment", "clock"] = "moment") -> Markup:
-    """A moment, or its time of day alone, readable by people and machines."""
-    shown = spoken.clock(at) if style == "clock" else spoken.moment(at)
+def time_tag(spoken: Locale, at: datetime, style: Literal["moment", "clock", "second"] = "moment") -> Markup:
+    """A moment (to the minute or second), or its time of day alone, readable by people and machines."""
+    shown = spoken.clock(at) if style == "clock" else spoken.moment(at, seconds=style == "second")
     return Markup('<time datetime="{}" data-local="{}">{}</time>').format(at.isoformat(), style, shown)
 
 

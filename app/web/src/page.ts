@@ -10,11 +10,13 @@ const now = Intl.DateTimeFormat;
 function localTimes(): void {
   const format = new now(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
   const clock = new now(document.documentElement.lang, { timeStyle: "short" });
+  const second = new now(document.documentElement.lang, { dateStyle: "medium", timeStyle: "medium" });
   for (const time of document.querySelectorAll<HTMLTimeElement>("time[data-local]")) {
     const moment = new Date(time.dateTime);
     // Days are grouped by UTC: where the reader's day is another, the time alone would mislead.
     const sameDay = moment.getDate() === moment.getUTCDate();
-    time.textContent = (time.dataset["local"] === "clock" && sameDay ? clock : format).format(moment);
+    const wanted = time.dataset["local"];
+    time.textContent = (wanted === "second" ? second : wanted === "clock" && sameDay ? clock : format).format(moment);
     time.title = format.format(moment);
   }
 }
@@ -75,7 +77,8 @@ function copyButtons(): void {
       const source = document.getElementById(button.dataset["copy"] ?? "");
       await navigator.clipboard.writeText(source?.textContent?.trim() ?? "");
       const done = button.dataset["copied"];
-      if (done) button.textContent = done;
+      const status = document.querySelector(`[data-copied-status="${button.dataset["copy"]}"]`);
+      if (done) (status ?? button).textContent = done; // a status is announced, a button's new name is not
     });
   }
 }

@@ -138,14 +138,36 @@ async def test_what_is_done_to_documents_is_told(ilze: Reader, work: Work, syste
     assert "named the version “First” of" in html
 
 
-@pytest.mark.parametrize(
-    "query",
-    ["type=x", "person=x", "what=x", "since=x", "until=2026-13-01", "older=-1", "older=1e5", "at=x", "on=x",
-     "at=99999999", "on=2999-01-01T00:00", "since=0001-01-01", "until=9999-12-31"],
-)  # fmt: skip
-async def test_bad_questions_are_no_crash(ilze: Reader, work: Work, query: str) -> None:
-    answer = await ilze.client.get(f"{work.here}/events?{query}")
-    assert answer.status_code == 422
+async def test_what_is_wrong_is_told_at_its_field_and_the_rest_is_answered(
+    ilze: Reader, work: Work, system: System
+) -> None:
+    head = await system.log.head()
+    wrong = {
+        "type": ["x"],
+        "person": ["x"],
+        "what": ["x"],
+        "since": ["x", "0001-01-01"],
+        "until": ["2026-13-01", "9999-12-31"],
+        "at": ["x", "99999999", "-1"],
+        "on": ["x", "2999-01-01T00:00"],
+        "older": ["-1", "1e5"],
+    }
+    for field, values in wrong.items():
+        for value in values:
+            answer = await ilze.client.get(f"{work.here}/events?{field}={value}")
+            html = answer.text
+            assert answer.status_code == 422, (field, value)
+            assert "This could not be shown" in html
+            assert (field == "older") == (f'href="#record-{field}"' not in html)
+            assert (field == "older") == (f'id="record-{field}"' not in html)
+            assert bool(listed(html)) == (field in ("at", "on"))
+    html = (await ilze.client.get(f"{work.here}/events?since=x&at={head}")).text
+    assert "The plan on" in html
+    assert f'value="{head}"' in html
+    html = (await ilze.client.get(f"{work.here}/events?since=x&at=x&type=plan.*")).text
+    assert 'id="record-since-error"' in html
+    assert 'id="record-at-error"' in html
+    assert '<option value="plan.*" selected>' in html
 
 
 async def test_what_is_signed_leads_to_its_proof(ilze: Reader, work: Work, system: System) -> None:

@@ -125,7 +125,7 @@ async def test_a_profile_s_language_goes_before_the_browser_s(sign_up: SignUp) -
 
 
 async def test_access_tokens_open_no_pages(visitor: httpx.AsyncClient, ilze: Reader, system: object) -> None:
-    made = await ilze.send("/profile", "/profile/tokens", status=200, name="x", scopes="read", life="7")
+    made = await ilze.send("/integrations/tokens", "/integrations/tokens", status=200, name="x", life="7")
     secret = re.search(r"ilk_[\w-]+=*", made.text)
     assert secret
     answer = await visitor.get("/", headers={"Authorization": f"Bearer {secret[0]}"})
