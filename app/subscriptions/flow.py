@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from domain.ports import RecordedEvent
 
 AT_ONCE = 16  # messages to one webhook
 SMALLEST, LARGEST = 16, 256  # deliveries of one webhook in hand
+FRESH = 0.4  # seconds after which nothing more is sent of what was taken
+STOPPING = 1.0  # seconds until it is stored that nothing more is to be taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +47,25 @@ class Flow:
     at_once: int = 1  # chains that may be
     window: int = SMALLEST  # deliveries that may be in hand
     waiting: deque[Chain] = field(default_factory=deque)
+    quiet_until: float = 0.0  # on the monotonic clock
+
+    def may_send(self, chain: Chain) -> bool:
+        """Whether what was found when a chain was taken can still be relied on."""
+        now = time.monotonic()
+        return now >= self.quiet_until and now - chain.seen_at <= FRESH
 
     def room(self) -> int:
         """How many deliveries more to take now; a few are not worth it."""
+        if time.monotonic() < self.quiet_until:
+            return 0
         most = max(self.window, self.webhook.batch)
         return most - self.in_hand if self.in_hand <= most // 2 else 0
 
-    def answered(self, well: bool) -> None:
-        """The receiver took a message, or did not."""
-        self.at_once = min(AT_ONCE, self.at_once * 2) if well else 1
+    def answered(self, result: Result) -> None:
+        """The receiver took a message, or did not, or wants no more of them."""
+        self.at_once = min(AT_ONCE, self.at_once * 2) if result.error is None else 1
+        if result.gone or result.quiet:
+            self.quiet_until = max(self.quiet_until, time.monotonic() + max(result.quiet, STOPPING))
 
     def sent(self, count: int) -> None:
         """So many deliveries of a chain were sent in time."""

@@ -23,6 +23,7 @@ from app.background import background
 from app.events.access import EventAccess
 from app.subscriptions.courier import Courier, milliseconds_since
 from app.subscriptions.delivery_log import count
+from app.subscriptions.due import tell_when_due
 from app.subscriptions.flow import SMALLEST, Chain, Flow, chained, concluded
 from app.subscriptions.outbox import WEBHOOKS, Due, Handful, Outbox, Result, Returned
 from app.subscriptions.schedule import Answer
@@ -38,10 +39,8 @@ AT_ONCE_OF_OWNER = 64  # messages
 AT_ONCE_ON_NODE = 256
 BYTES = 8 * 1024 * 1024  # of events in what is taken together, beyond which no further one is kept
 SEEN = 0.3  # seconds for which an answer about somebody's access is used again
-FRESH = 0.4  # seconds after which nothing more is sent of what was taken
-SETTLED = 5.0  # seconds that a lease outlasts the longest exchange
+SETTLED = 3.0  # seconds that a lease outlasts the longest exchange
 POLL = 1.0  # seconds after which to look although nothing happened
-LOOKS = (0.005, 0.01, 0.02, 0.04, 0.08)  # seconds between looks when the log has grown
 TRIM_EVERY = 60.0  # seconds
 FINISH = 2.0  # seconds
 _READERS = 1_000
@@ -65,7 +64,8 @@ class Sending:
     async def run(self) -> None:
         """Send what is due, for ever; what does not end soon when this is cancelled keeps its lease."""
         try:
-            async with background(self._settling.run()), background(self._follow_log()):
+            told = tell_when_due(self._system.pool, self._woken.set)
+            async with background(self._settling.run()), background(told):
                 trimmed = 0.0
                 while True:
                     if time.monotonic() - trimmed >= TRIM_EVERY:
@@ -85,7 +85,8 @@ class Sending:
             log.exception("webhooks_interrupted")
 
     async def _trim(self) -> None:
-        self._flows = {id: flow for id, flow in self._flows.items() if flow.in_hand}
+        now = time.monotonic()
+        self._flows = {id: one for id, one in self._flows.items() if one.in_hand or one.quiet_until > now}
         await self._courier.log.trim()
 
     async def _stop(self) -> None:
@@ -109,19 +110,6 @@ class Sending:
         except TimeoutError:
             return
         self._woken.clear()
-
-    async def _follow_log(self) -> None:
-        """Look soon after the log has grown: one of all nodes finds out what of it is due for whom."""
-        head = 0
-        while True:
-            try:
-                head = await self._system.log.wait(head + 1)
-            except Unavailable:
-                await asyncio.sleep(POLL)
-                continue
-            for pause in LOOKS:
-                await asyncio.sleep(pause)
-                self._woken.set()
 
     async def _round(self) -> None:
         """Take what is due and begin to send it."""
@@ -183,7 +171,7 @@ class Sending:
             and self._owners[owner] < AT_ONCE_OF_OWNER
         ):
             chain = flow.waiting.popleft()
-            if time.monotonic() - chain.seen_at > FRESH:
+            if not flow.may_send(chain):
                 flow.late()
                 self._give_back(flow, chain.rest(0))
                 continue
@@ -210,7 +198,7 @@ class Sending:
     async def _send(self, flow: Flow, chain: Chain) -> None:
         """The messages of a chain, until one is not taken or it has taken too long."""
         for place, message in enumerate(chain.messages):
-            if time.monotonic() - chain.seen_at > FRESH:
+            if not flow.may_send(chain):
                 flow.late()
                 self._give_back(flow, chain.rest(place))
                 return
@@ -219,7 +207,7 @@ class Sending:
             except Unavailable:
                 self._give_back(flow, chain.rest(place))
                 return
-            flow.answered(result.error is None)
+            flow.answered(result)
             self._settling.put(result)
             if result.error is not None:
                 self._give_back(flow, chain.rest(place + 1))
@@ -255,9 +243,9 @@ class Sending:
         if flow is not None:
             flow.in_hand -= result.count
         self._woken.set()
-        soon = min((one.delay for one in result.returned if one.delay), default=0.0)
-        if 0 < soon < TRIM_EVERY:
-            asyncio.get_running_loop().call_later(soon, self._woken.set)
+        for later in {result.quiet, *(one.delay for one in result.returned)}:
+            if 0 < later < TRIM_EVERY:
+                asyncio.get_running_loop().call_later(later, self._woken.set)
 
 
 def _fitting(handfuls: Sequence[Handful]) -> set[UUID]:

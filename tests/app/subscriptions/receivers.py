@@ -54,7 +54,7 @@ class Receiver:
                     if writer.is_closing():
                         return
             finally:
-                writer.close()
+                writer.transport.abort()
 
 
 async def _read(reader: asyncio.StreamReader) -> Message:
@@ -66,7 +66,7 @@ async def _read(reader: asyncio.StreamReader) -> Message:
 
 @asynccontextmanager
 async def receiving(
-    behave: Behaviour | None = None, ssl: SSLContext | None = None
+    behave: Behaviour | None = None, ssl: SSLContext | None = None, port: int = 0
 ) -> AsyncIterator[Receiver]:
     """A receiver during this block; its connections are cut at the end."""
     receiver = Receiver(behave=behave or answer(204))
@@ -77,7 +77,7 @@ async def receiving(
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    server = await asyncio.start_server(start, "127.0.0.1", 0, ssl=ssl)
+    server = await asyncio.start_server(start, "127.0.0.1", port, ssl=ssl)
     receiver.port = server.sockets[0].getsockname()[1]
     try:
         yield receiver
@@ -86,6 +86,7 @@ async def receiving(
         for task in list(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # in which the connections end
 
 
 def answer(status: int, *headers: str, body: bytes = b"") -> Behaviour:
@@ -96,6 +97,11 @@ def answer(status: int, *headers: str, body: bytes = b"") -> Behaviour:
         writer.write("\r\n".join(head).encode() + b"\r\n\r\n" + body)
 
     return behave
+
+
+async def hang_up(writer: asyncio.StreamWriter) -> None:
+    """Say nothing, and hang up."""
+    writer.close()
 
 
 async def never(writer: asyncio.StreamWriter) -> None:
