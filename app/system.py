@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from app.subscriptions.news import DeliveryNews
 
 if TYPE_CHECKING:
     from app.authorization import Authorization
@@ -42,3 +44,4 @@ class System:
     converter: Converter
     accesses: AccessLog
     bus: RedisBus | None = None  # None: this is the only node
+    news: DeliveryNews = field(default_factory=DeliveryNews)

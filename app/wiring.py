@@ -12,6 +12,7 @@ import structlog
 from app.audit.checkpoints import sign_heads, thin_hourly
 from app.audit.cosigning import cosign_heads
 from app.audit.self_check import check_daily
+from app.audit.timestamps import stamp_daily
 from app.authorization import Authorization
 from app.background import background
 from app.conversion.converter import Converter
@@ -108,11 +109,13 @@ async def system(settings: Settings, url: str) -> AsyncIterator[System]:
         await stack.enter_async_context(background(send_webhooks(result)))
         await stack.enter_async_context(background(follow(result)))
         await stack.enter_async_context(background(carry_out(result)))
+        await stack.enter_async_context(background(result.news.run(url, pool, result.sign_in.ended)))
         await stack.enter_async_context(background(Feeder(result, url).run()))
         await stack.enter_async_context(background(sign_heads(result)))
         await stack.enter_async_context(background(cosign_heads(result)))
         await stack.enter_async_context(background(check_daily(result)))
         await stack.enter_async_context(background(thin_hourly(result)))
+        await stack.enter_async_context(background(stamp_daily(result)))
         yield result
 
 

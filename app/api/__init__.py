@@ -17,6 +17,7 @@ from app.api import (
     permissions,
     privacy,
     processes,
+    pull_groups,
     sign_in,
     subscriptions,
     tokens,
@@ -47,8 +48,9 @@ _resources: list[BaseRoute] = [
     *events.routes,
     *audit.routes,
     *witness.routes,
-    *webhooks.routes,  # before /subscriptions/{id}
     *subscriptions.routes,
+    *pull_groups.routes,
+    *webhooks.routes,
 ]
 routes: list[BaseRoute] = [*_resources, *describing(_resources)]
 """What is asked and answered."""

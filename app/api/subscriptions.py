@@ -1,70 +1,71 @@
-"""Subscriptions to the event log, and pull groups: any number of workers that take events in turns.
+"""Subscriptions to the event log: webhooks, and pull groups. What their owners do with both kinds.
 
-Reading and working (pull, acknowledge) needs the scope `read`, changing a subscription `write`. Each is
-there for its owner alone, and ends with the access token that it was made with.
+Looking needs the scope `read`, changing a subscription `write`. Each is there for its owner alone, and
+ends with the access token that it was made with. What only webhooks have is in app/api/webhooks.py,
+and what workers do in app/api/pull_groups.py.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
-from starlette.responses import Response
+from pydantic import Field, StringConstraints, model_validator
 
-from app.api.events import CloudEvent
+from app.api.pull_groups import Counted, LeaseSeconds
+from app.api.webhooks import shown_once, webhooks
 from app.api.writing import Items, Output
 from app.commands import new_id
-from app.events.access_log import Reader
-from app.events.cloud_events import encode
 from app.events.filters import Filter
 from app.http.binding import Input
 from app.http.consistency import MAX_POSITION, check_reached
 from app.http.endpoint import Call, endpoint, routes_of
-from app.http.principal import authenticate
-from app.http.problems import Problem
 from app.moments import position_of
-from app.subscriptions.queue import ERROR_LENGTH, Queue
+from app.subscriptions.address_guard import URL_LENGTH
+from app.subscriptions.queue import Queue
 from app.subscriptions.store import Subscriptions
-from app.subscriptions.subscription import NewSubscription, Subscription
-from app.subscriptions.taking import Taken, take
+from app.subscriptions.subscription import Kind, NewSubscription, Subscription
+from app.subscriptions.webhook import BATCH, checked_url
 from domain import text
+from domain.errors import Invalid
 
 PATH = "/api/v1/subscriptions"
 ONE = PATH + "/{subscription}"
-_POLL = (0.02, 0.25)  # seconds between looks while a pull waits: the first, and the longest
-_DAY = 86_400.0
-_AckId = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 _Position = Annotated[int, Field(ge=1, le=MAX_POSITION)]
 _Expressions = Annotated[list[dict[str, Any]], Field(max_length=100)]
-_LeaseSeconds = Annotated[float, Field(ge=1, le=43_200, allow_inf_nan=False)]
-_MaxDeliveries = Annotated[int, Field(ge=1, le=1000)]
 
 
-class NewPullGroup(Input):
-    """A pull group. `filter`: CloudEvents filter expressions, all of which must hold; none: every event.
-
-    `start` is `beginning`, `now`, or a moment: the log position or RFC 3339 time after which it begins.
+class Settings(Input):
+    """Of a webhook: `url`, `batch` (events in one message at most), `thin` (events without their data).
+    Of a pull group: `lease_seconds` to deal with an event, and `max_deliveries` before it is parked.
     """
 
-    kind: Literal["pull"]
+    url: Annotated[str, Field(max_length=URL_LENGTH)] | None = None
+    batch: Annotated[int, Field(ge=1, le=BATCH)] | None = None
+    thin: bool | None = None
+    lease_seconds: LeaseSeconds | None = None
+    max_deliveries: Annotated[int, Field(ge=1, le=1000)] | None = None
+
+
+class New(Settings):
+    """A webhook or a pull group, with the settings of its kind; a webhook needs a `url`.
+
+    `filter`: CloudEvents filter expressions, all of which must hold; none: every event. `start` is
+    `beginning`, `now`, or a moment: the log position or RFC 3339 time after which it begins.
+    """
+
+    kind: Kind
     name: str
     filter: _Expressions = Field([])
     start: Annotated[str, StringConstraints(max_length=100)] = "now"
-    lease_seconds: _LeaseSeconds = 60.0
-    max_deliveries: _MaxDeliveries = 10
 
 
-class Change(Input):
+class Change(Settings):
     """What is to change; what is left out stays."""
 
     name: str | None = None
     filter: _Expressions | None = None
-    lease_seconds: _LeaseSeconds | None = None
-    max_deliveries: _MaxDeliveries | None = None
 
 
 class Seek(Input):
@@ -84,35 +85,6 @@ class Replay(Input):
         if self.last < self.first:
             raise ValueError("a replay goes forwards")
         return self
-
-
-class Pull(Input):
-    """How many events at most, and for how many seconds to wait when there is none."""
-
-    max: int = Field(10, ge=1, le=1000)
-    wait: float = Field(0, ge=0, le=60, allow_inf_nan=False)
-
-
-class Ack(Input):
-    """What was dealt with."""
-
-    ack_ids: list[_AckId] = Field(min_length=1, max_length=1000)
-
-
-class Nack(Input):
-    """What was not, and what then: again (`delay`, in seconds), aside (`park`), or never (`skip`)."""
-
-    ack_id: _AckId
-    action: Literal["delay", "park", "skip"] = "delay"
-    delay: float = Field(0, ge=0, le=_DAY, allow_inf_nan=False)
-    error: str = Field("", max_length=ERROR_LENGTH)
-
-
-class Extend(Input):
-    """For how many seconds from now the lease is to last."""
-
-    ack_id: _AckId
-    seconds: _LeaseSeconds = 60.0
 
 
 class ParkedReplay(Input):
@@ -148,10 +120,13 @@ class Shown(Output):
     created: datetime
 
 
-class Counted(Output):
-    """How many it held for."""
+class Made(Shown):
+    """The new subscription. What verifies a webhook's messages is in it: `secret` (HMAC), which is shown
+    this once, and `public_key` (Ed25519); null for a pull group.
+    """
 
-    count: int
+    secret: str | None = None
+    public_key: str | None = None
 
 
 class ParkedEvent(Output):
@@ -163,28 +138,13 @@ class ParkedEvent(Output):
     since: datetime
 
 
-class Delivery(BaseModel):
-    """An event on lease: acknowledge it with `ack_id`. `attempt` counts from 1."""
-
-    ack_id: UUID
-    attempt: int
-    replayed: bool
-    event: CloudEvent
-
-
-class Deliveries(BaseModel):
-    """Ascending by position; of one stream at most one at a time."""
-
-    items: list[Delivery]
-
-
 async def _shown(call: Call, *found: Subscription) -> list[Shown]:
-    counts = await Queue(call.system.pool).counts_of([one.id for one in found])
+    counts = await _queue(call).counts_of([one.id for one in found])
     return [
         Shown(
             **{name: getattr(one, name) for name in _SAME},
             filter=one.filter.to_json(),
-            settings={name: value for name, value in one.settings.items() if name in _SETTINGS},
+            settings={name: value for name, value in one.settings.items() if name in _DEFAULTS[one.kind]},
             position=one.cursor,
             created=one.created_at,
             **{name: getattr(counts[one.id], name) for name in ("pending", "leased", "parked", "lag")},
@@ -195,7 +155,21 @@ async def _shown(call: Call, *found: Subscription) -> list[Shown]:
 
 
 _SAME = ("id", "kind", "name", "start", "state", "last_error", "last_error_at")
-_SETTINGS = ("lease_seconds", "max_deliveries", "url", "batch", "thin")
+_DEFAULTS: dict[Kind, dict[str, Any]] = {
+    "webhook": {"url": None, "batch": 1, "thin": False},
+    "pull": {"lease_seconds": 60.0, "max_deliveries": 10},
+}
+
+
+def _settings(call: Call, kind: Kind, given: Settings) -> dict[str, Any]:
+    """What is given of a kind's settings; raises Invalid for those of the other kind, or a bad URL."""
+    settings = given.model_dump(include=set(Settings.model_fields), exclude_none=True)
+    for name in settings:
+        if name not in _DEFAULTS[kind]:
+            raise Invalid(f"no setting of a {kind} subscription", field=name)
+    if "url" in settings:
+        checked_url(settings["url"], allow_private=call.system.settings.webhook_allow_private)
+    return settings
 
 
 async def _position(call: Call, start: str, field: str) -> int:
@@ -208,14 +182,23 @@ def _store(call: Call) -> Subscriptions:
     return Subscriptions(call.system.pool)
 
 
+def _queue(call: Call) -> Queue:
+    return Queue(call.system.pool, call.system.news)
+
+
 async def _mine(call: Call, subscription: UUID) -> Subscription:
     return await _store(call).get(call.person, subscription)
 
 
-@endpoint("POST", PATH, scope="write", status=201, summary="Make a pull group")
-async def create(call: Call, body: NewPullGroup) -> Shown:
-    """Subscribe to the events that fit the filter and that you may see."""
+@endpoint("POST", PATH, scope="write", status=201, summary="Subscribe to events")
+async def create(call: Call, body: New) -> Made:
+    """Have the events that fit the filter, and that you may see, sent to a URL, signed; or pull them."""
     assert call.principal is not None
+    if body.kind == "webhook":
+        shown_once(call)
+    settings = _DEFAULTS[body.kind] | _settings(call, body.kind, body)
+    if None in settings.values():
+        raise Invalid("a webhook needs a URL", code="missing", field="url")
     new = NewSubscription(
         id=new_id(call.context, "subscription"),
         owner=call.person,
@@ -223,11 +206,18 @@ async def create(call: Call, body: NewPullGroup) -> Shown:
         kind=body.kind,
         name=text.name(body.name),
         filter=Filter.parse(body.filter),
-        settings={"lease_seconds": body.lease_seconds, "max_deliveries": body.max_deliveries},
+        settings=settings,
         start=body.start,
         cursor=await _position(call, body.start, "start"),
     )
-    return (await _shown(call, await _store(call).create(new)))[0]
+    made = await _store(call).create(new)
+    keys = await webhooks(call).rotate(made.id) if body.kind == "webhook" else None
+    [shown] = await _shown(call, made)
+    return Made(
+        **dict(shown),
+        secret=None if keys is None else keys.secret,
+        public_key=None if keys is None else keys.public_key,
+    )
 
 
 @endpoint("GET", PATH, scope="read", summary="My subscriptions")
@@ -245,16 +235,13 @@ async def show(call: Call, subscription: UUID) -> Shown:
 @endpoint("PATCH", ONE, scope="write", summary="Change a subscription")
 async def change(call: Call, subscription: UUID, body: Change) -> Shown:
     """A new filter holds for the events that were not yet looked at."""
-    settings = body.model_dump(include={"lease_seconds", "max_deliveries"}, exclude_none=True)
     found = await _mine(call, subscription)
-    if settings and found.kind != "pull":
-        raise Problem(422, "invalid", "leases are settings of pull groups")
     changed = await _store(call).change(
         call.person,
         subscription,
         name=None if body.name is None else text.name(body.name),
         filter=None if body.filter is None else Filter.parse(body.filter),
-        settings=settings,
+        settings=_settings(call, found.kind, body),
     )
     return (await _shown(call, changed))[0]
 
@@ -276,6 +263,7 @@ async def resume(call: Call, subscription: UUID) -> Shown:
     """Go on where it stood. From now on it ends with the access token of this request."""
     assert call.principal is not None
     found = await _store(call).resume(call.person, subscription, call.principal.token)
+    call.system.news.tell([subscription])
     return (await _shown(call, found))[0]
 
 
@@ -294,92 +282,6 @@ async def replay(call: Call, subscription: UUID, body: Replay) -> Shown:
     return (await _shown(call, await _mine(call, subscription)))[0]
 
 
-@endpoint(
-    "POST",
-    ONE + "/pull",
-    scope="read",
-    summary="Take events on lease",
-    produces={"application/json": Deliveries},
-)
-async def pull(call: Call, subscription: UUID, body: Pull) -> Response:
-    """Events that are due, each with the `ack_id` to acknowledge it by before its lease runs out.
-
-    In order within each stream: the next of a stream comes when the one before was dealt with.
-    """
-    found = await _mine(call, subscription)
-    if found.kind != "pull":
-        raise Problem(409, "not_a_pull_group", "this subscription delivers by itself")
-    taken = await _wait(call, found, body)
-    assert call.principal is not None
-    call.system.accesses.note(Reader(call.person, call.principal.token, "pull"), [one.event for one in taken])
-    return Response(
-        _encoded(taken, call.system.settings.address),
-        headers={"Cache-Control": "no-store"},
-        media_type="application/json",
-    )
-
-
-async def _wait(call: Call, group: Subscription, body: Pull) -> list[Taken]:
-    """What there is, as soon as there is something, or nothing after the time that was given.
-
-    Whoever loses their sign-in meanwhile gets nothing.
-    """
-    loop = asyncio.get_running_loop()
-    deadline, pause = loop.time() + body.wait, _POLL[0]
-    seconds = float(group.settings["lease_seconds"])
-    while True:
-        taken = await take(call.system, call.person, group.id, max=body.max, seconds=seconds)
-        left = deadline - loop.time()
-        if taken or left <= 0:
-            return taken
-        await asyncio.sleep(min(pause, left))
-        pause = min(2 * pause, _POLL[1])
-        if await authenticate(call.request, call.system.sign_in) != call.principal:
-            return []
-
-
-def _encoded(taken: Sequence[Taken], source: str) -> bytes:
-    return b'{"items":[%b]}' % b",".join(
-        b'{"ack_id":"%b","attempt":%d,"replayed":%b,"event":%b}'
-        % (
-            one.lease.ack_id.encode(),
-            one.lease.attempt,
-            b"true" if one.lease.replayed else b"false",
-            encode(one.event, source),
-        )
-        for one in taken
-    )
-
-
-@endpoint("POST", ONE + "/ack", scope="read", summary="Acknowledge events")
-async def ack(call: Call, subscription: UUID, body: Ack) -> Counted:
-    """These are dealt with. `count`: how many still had their lease; the others come again."""
-    await _mine(call, subscription)
-    return Counted(count=await Queue(call.system.pool).ack(subscription, body.ack_ids))
-
-
-@endpoint("POST", ONE + "/nack", scope="read", summary="Give an event back")
-async def nack(call: Call, subscription: UUID, body: Nack) -> Counted:
-    """Deliver it again later, park it with an error, or never deliver it again."""
-    await _mine(call, subscription)
-    queue = Queue(call.system.pool)
-    if body.action == "park":
-        done = await queue.park(subscription, body.ack_id, error=body.error)
-    elif body.action == "skip":
-        done = await queue.skip(subscription, body.ack_id)
-    else:
-        done = await queue.nack(subscription, body.ack_id, delay=body.delay, error=body.error)
-    return Counted(count=int(done))
-
-
-@endpoint("POST", ONE + "/extend", scope="read", summary="Keep an event longer")
-async def extend(call: Call, subscription: UUID, body: Extend) -> Counted:
-    """Let a lease last longer. `count` 0: it is over, and the event perhaps in other hands."""
-    await _mine(call, subscription)
-    done = await Queue(call.system.pool).extend(subscription, body.ack_id, seconds=body.seconds)
-    return Counted(count=int(done))
-
-
 @endpoint("GET", ONE + "/parked", scope="read", summary="Events that were given up")
 async def parked(call: Call, subscription: UUID, query: ParkedQuery) -> Items[ParkedEvent]:
     """Ascending by position, each with its last error."""
@@ -393,10 +295,10 @@ async def parked(call: Call, subscription: UUID, query: ParkedQuery) -> Items[Pa
 async def replay_parked(call: Call, subscription: UUID, body: ParkedReplay) -> Counted:
     """Deliver them again, marked as replayed, with all attempts anew."""
     await _mine(call, subscription)
-    return Counted(count=await Queue(call.system.pool).replay_parked(subscription, body.positions))
+    return Counted(count=await _queue(call).replay_parked(subscription, body.positions))
 
 
 routes = routes_of(
     *(create, list_, show, change, delete, pause, resume, seek, replay),
-    *(pull, ack, nack, extend, parked, replay_parked),
+    *(parked, replay_parked),
 )

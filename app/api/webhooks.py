@@ -1,48 +1,23 @@
-"""What webhooks have beside other subscriptions: making one, its keys, and the log of its deliveries."""
+"""What webhooks have beside other subscriptions: their keys, and the log of its deliveries."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from app.api.writing import Items, Output
-from app.commands import new_id
-from app.events.filters import Filter
 from app.http.binding import Input
 from app.http.endpoint import Call, endpoint, routes_of
 from app.http.problems import Problem
-from app.moments import position_of
-from app.subscriptions.address_guard import URL_LENGTH
 from app.subscriptions.courier import Courier
 from app.subscriptions.delivery_log import Delivery, DeliveryLog
 from app.subscriptions.message import ping
-from app.subscriptions.store import Subscriptions
-from app.subscriptions.subscription import NewSubscription
-from app.subscriptions.webhook import BATCH, Webhook, Webhooks, checked_url
-from domain import text
+from app.subscriptions.webhook import Webhook, Webhooks
 from domain.errors import Conflict, NotFound
 
-PATH = "/api/v1/subscriptions"
-ONE = PATH + "/{subscription}"
-_Moment = Annotated[str, StringConstraints(max_length=100)]
-
-
-class NewWebhook(Input):
-    """A webhook. `filter`: CloudEvents filter expressions, all of which must hold; none: every event.
-
-    `start` is `beginning`, `now`, or a moment: the log position or RFC 3339 time after which it begins.
-    `batch` events at most go in one message; with `thin` they go without their data.
-    """
-
-    name: str
-    url: str = Field(max_length=URL_LENGTH)
-    filter: list[dict[str, Any]] = Field([], max_length=100)
-    start: _Moment = "now"
-    batch: int = Field(1, ge=1, le=BATCH)
-    thin: bool = False
+ONE = "/api/v1/subscriptions/{subscription}"
 
 
 class Keys(Output):
@@ -78,12 +53,13 @@ class Page(Input):
     limit: int = Field(50, ge=1, le=200)
 
 
-def _webhooks(call: Call) -> Webhooks:
+def webhooks(call: Call) -> Webhooks:
+    """The webhooks of the system that is called."""
     return Webhooks(call.system.pool, call.system.settings.signing_key())
 
 
 async def _mine(call: Call, subscription: UUID) -> Webhook:
-    found = await _webhooks(call).find(subscription, owner=call.person)
+    found = await webhooks(call).find(subscription, owner=call.person)
     if found is None:
         raise NotFound("no such webhook")
     return found
@@ -93,45 +69,18 @@ def _attempted(delivery: Delivery) -> Attempted:
     return Attempted.model_validate(delivery)
 
 
-def _shown_once(call: Call) -> None:
+def shown_once(call: Call) -> None:
+    """Raises Conflict for a command that is repeated: what it answered was not kept."""
     if call.command is not None and call.command.repeated:
         raise Conflict("a secret is shown once; rotate it for another", code="secret_shown_once")
-
-
-@endpoint("POST", PATH + "/webhooks", scope="write", status=201, summary="Make a webhook")
-async def create(call: Call, body: NewWebhook) -> Keys:
-    """Have the events that fit the filter, and that you may see, sent to a URL, signed."""
-    assert call.principal is not None
-    _shown_once(call)
-    url = checked_url(body.url, allow_private=call.system.settings.webhook_allow_private)
-    new = NewSubscription(
-        id=new_id(call.context, "subscription"),
-        owner=call.person,
-        credential=call.principal.token,
-        kind="webhook",
-        name=text.name(body.name),
-        filter=Filter.parse(body.filter),
-        settings={"url": url, "batch": body.batch, "thin": body.thin},
-        start=body.start,
-        cursor=await _position(call, body.start),
-    )
-    made = await Subscriptions(call.system.pool).create(new)
-    keys = await _webhooks(call).rotate(made.id)
-    return Keys(id=made.id, secret=keys.secret, public_key=keys.public_key)
-
-
-async def _position(call: Call, start: str) -> int:
-    if start == "beginning":
-        return 0
-    return await call.system.log.head() if start == "now" else await position_of(call.system, start, "start")
 
 
 @endpoint("POST", ONE + "/secret", scope="write", summary="Rotate a webhook's keys")
 async def rotate(call: Call, subscription: UUID) -> Keys:
     """New keys, shown once. The previous ones sign beside them for a day."""
-    _shown_once(call)
+    shown_once(call)
     await _mine(call, subscription)
-    keys = await _webhooks(call).rotate(subscription)
+    keys = await webhooks(call).rotate(subscription)
     return Keys(
         id=subscription,
         secret=keys.secret,
@@ -175,4 +124,4 @@ async def try_(call: Call, subscription: UUID) -> Attempted:
         return _attempted(await courier.send_once(webhook, message, cause="ping"))
 
 
-routes = routes_of(create, rotate, deliveries, redeliver, try_)
+routes = routes_of(rotate, deliveries, redeliver, try_)

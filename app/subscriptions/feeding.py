@@ -216,6 +216,7 @@ class Feeder:
                 [event.position for _, event in rows],
                 [event.stream for _, event in rows],
             )
+        self._system.news.tell({id for id, _ in rows})
 
     async def _replay(self, reading: _Round, subscription: Record) -> bool:
         """One step of a replay; returns whether there is more of it."""
@@ -231,4 +232,6 @@ class Feeder:
                 [event.position for event in portion.events],
                 [event.stream for event in portion.events],
             )
+        if portion.events:
+            self._system.news.tell([subscription["id"]])
         return bool(portion.reached < through)

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from app.database.failures import unavailable_when_away
 from app.database.postgres import Pool
+from app.subscriptions.news import DeliveryNews
 
 ERROR_LENGTH = 500  # characters of an error that are kept
 TIMED_OUT = "the lease ran out"
@@ -93,12 +94,6 @@ FROM subscriptions LEFT JOIN deliveries ON deliveries.subscription = subscriptio
 WHERE subscriptions.id = ANY ($1::uuid[])
 GROUP BY subscriptions.id
 """
-_READY = """
-SELECT DISTINCT subscriptions.id FROM subscriptions JOIN deliveries ON subscription = subscriptions.id
-WHERE kind = $1 AND subscriptions.state IN ('active', 'failing') AND (
-    deliveries.state = 'pending' AND due_at <= now() OR deliveries.state = 'leased' AND leased_until <= now()
-)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +121,12 @@ class Queue:
     """All subscriptions' deliveries. What asks the database raises Unavailable when that is away.
 
     An `ack_id` that is not (or no longer) one of the subscription's leases, or no id at all, is
-    answered with 0 or False; nothing happens.
+    answered with 0 or False; nothing happens. `news` hears of what may have become due.
     """
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, news: DeliveryNews | None = None) -> None:
         self._pool = pool
+        self._news = news
 
     async def lease(self, subscription: UUID, *, max: int, seconds: float) -> list[Leased]:
         """Up to `max` deliveries that are due, ascending, each of another stream, for so many seconds.
@@ -153,7 +149,7 @@ class Queue:
     async def ack(self, subscription: UUID, ack_ids: Sequence[str]) -> int:
         """These are delivered; returns how many of them still had their lease."""
         leases = [lease for ack_id in ack_ids if (lease := _lease(ack_id)) is not None]
-        return len(await self._fetch(_ACK, subscription, leases))
+        return self._told(subscription, len(await self._fetch(_ACK, subscription, leases)))
 
     async def nack(self, subscription: UUID, ack_id: str, *, delay: float = 0, error: str = "") -> bool:
         """This was not delivered: try again in `delay` seconds, or park it if that was the last time."""
@@ -172,6 +168,7 @@ class Queue:
         leases = [lease for ack_id in ack_ids if (lease := _lease(ack_id)) is not None]
         if leases:
             await self._fetch(_RELEASE, subscription, leases)
+            self._told(subscription, len(leases))
 
     async def extend(self, subscription: UUID, ack_id: str, *, seconds: float) -> bool:
         """Let a lease end in so many seconds from now."""
@@ -182,7 +179,7 @@ class Queue:
 
     async def replay_parked(self, subscription: UUID, positions: Sequence[int] | None) -> int:
         """Take these (None: all) parked deliveries up again, marked as replayed; returns how many."""
-        return len(await self._fetch(_REPLAY_PARKED, subscription, positions))
+        return self._told(subscription, len(await self._fetch(_REPLAY_PARKED, subscription, positions)))
 
     async def counts(self, subscription: UUID) -> Counts:
         """How it stands; all zero for an unknown one."""
@@ -201,10 +198,6 @@ class Queue:
             for row in rows
         }
 
-    async def ready(self, kind: Literal["webhook", "pull"]) -> list[UUID]:
-        """The subscriptions of a kind that have something due, perhaps behind something leased."""
-        return [row["id"] for row in await self._fetch(_READY, kind)]
-
     async def _end(self, statement: str, subscription: UUID, ack_id: str, *values: Any, error: str) -> bool:
         """End a lease with an error, which is then also the subscription's last one."""
         lease, kept = _lease(ack_id), _printable(error)
@@ -215,7 +208,12 @@ class Queue:
                 found = await connection.fetchval(statement, subscription, lease, *values, kept)
                 if found is not None and kept is not None:
                     await connection.execute(_TELL, subscription, kept)
-        return found is not None
+        return bool(self._told(subscription, int(found is not None)))
+
+    def _told(self, subscription: UUID, count: int) -> int:
+        if count and self._news is not None:
+            self._news.tell([subscription])
+        return count
 
     async def _fetch(self, statement: str, *values: object) -> list[Any]:
         with unavailable_when_away():

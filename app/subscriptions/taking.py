@@ -30,7 +30,7 @@ async def take(system: System, owner: UUID, subscription: UUID, *, max: int, sec
     Empty: nothing is due, or nothing may be had. What is leased stays so for `seconds`. Raises
     Unavailable.
     """
-    queue = Queue(system.pool)
+    queue = Queue(system.pool, system.news)
     for _ in range(_ROUNDS):
         leases = await queue.lease(subscription, max=max, seconds=seconds)
         if not leases:

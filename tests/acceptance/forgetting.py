@@ -155,8 +155,8 @@ class Scene:
         for each in (her, chen):
             await bruno.let_in(each, self.process, "view", "edit")
         self.document = (await bruno.a_document((await bruno.a_task(self.process))[-1]))["document"]
-        hook = {"name": "Hook", "url": receiver, "start": "beginning", "batch": 100}
-        self.webhook = (await bruno.post("/api/v1/subscriptions/webhooks", hook))["id"]
+        hook = {"kind": "webhook", "name": "Hook", "url": receiver, "start": "beginning", "batch": 100}
+        self.webhook = (await bruno.post("/api/v1/subscriptions", hook))["id"]
         await self.everybody_waits()
         for writer, who, (_, _, node) in zip(self.writers, self.people, names, strict=True):
             await writer.open(node, who, self.document)

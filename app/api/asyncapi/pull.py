@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from app.api.asyncapi.messages import in_channel, in_components, one_of
 from app.api.asyncapi.schemas import of
-from app.api.subscriptions import Ack, Counted, Extend, Nack, Pull
+from app.api.pull_groups import Ack, Counted, Extend, Nack, Pull
 from app.eventlog.examples import example
 from app.events.cloud_events import encode
 

@@ -30,7 +30,7 @@ def described(types: list[str], address: str) -> tuple[dict[str, Any], dict[str,
         "address": None,
         "title": "A receiver's own URL",
         "description": (
-            f"Made with `POST /api/v1/subscriptions/webhooks`. An event over {THIN_OVER:,} bytes comes "
+            f"Made with `POST /api/v1/subscriptions`. An event over {THIN_OVER:,} bytes comes "
             "without its data. A 2xx answer takes the message; 410 ends the webhook; anything else is tried "
             "again for three days, in order within each stream."
         ),

@@ -30,8 +30,8 @@ async def test_the_sdk_reads_every_type_by_every_way(
     system: System, address: str, ana: Somebody, bruno: Somebody
 ) -> None:
     async with receiving() as receiver:
-        body = {"name": "All", "url": receiver.url, "start": "beginning"}
-        await ana.post("/api/v1/subscriptions/webhooks", body)
+        body = {"kind": "webhook", "name": "All", "url": receiver.url, "start": "beginning"}
+        await ana.post("/api/v1/subscriptions", body)
         await every_type(system, ana, bruno)
         batch = await _batch(ana)
         assert {event["type"] for event in batch} == {entry.name for entry in EVENTS}

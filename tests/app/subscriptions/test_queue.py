@@ -134,7 +134,6 @@ async def test_nothing_comes_of_one_that_rests(pool: Pool, queue: Queue, state: 
     id = await a_subscription(pool, state=state)
     await fill(pool, id, STREAMS)
     assert await queue.lease(id, max=9, seconds=9) == []
-    assert await queue.ready("pull") == []
 
 
 async def test_another_subscriptions_lease_is_out_of_reach(pool: Pool, queue: Queue) -> None:
@@ -146,7 +145,6 @@ async def test_another_subscriptions_lease_is_out_of_reach(pool: Pool, queue: Qu
     assert not await queue.park(other, leased.ack_id, error="x")
     assert not await queue.park(mine, "x" * 1000, error="x")
     assert (await queue.counts(mine)).leased == 1
-    assert await queue.ready("pull") == []
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

@@ -16,7 +16,7 @@ from tests.app.subscriptions.receivers import answer, receiving
 
 __all__ = ["system"]
 
-WEBHOOKS = "/api/v1/subscriptions/webhooks"
+WEBHOOKS = "/api/v1/subscriptions"
 
 
 def one(webhook: dict[str, Any]) -> str:
@@ -27,7 +27,12 @@ async def test_what_happens_is_sent_to_whoever_subscribed(ana: Somebody) -> None
     async with receiving() as receiver:
         webhook = await ana.post(
             WEBHOOKS,
-            {"name": "Mine", "url": receiver.url, "filter": [{"exact": {"type": "process.started"}}]},
+            {
+                "kind": "webhook",
+                "name": "Mine",
+                "url": receiver.url,
+                "filter": [{"exact": {"type": "process.started"}}],
+            },
         )
         process = await ana.a_process()
         [message] = await receiver.wait_for(1)
@@ -53,7 +58,7 @@ async def test_what_happens_is_sent_to_whoever_subscribed(ana: Somebody) -> None
 
 async def test_a_ping_tells_how_it_went(ana: Somebody) -> None:
     async with receiving() as receiver:
-        webhook = await ana.post(WEBHOOKS, {"name": "Mine", "url": receiver.url})
+        webhook = await ana.post(WEBHOOKS, {"kind": "webhook", "name": "Mine", "url": receiver.url})
         good = await ana.post(one(webhook) + "/ping")
         receiver.behave = answer(500)
         bad = await ana.post(one(webhook) + "/ping")
@@ -73,7 +78,7 @@ async def test_a_ping_tells_how_it_went(ana: Somebody) -> None:
 
 async def test_both_secrets_verify_while_one_is_rotated(ana: Somebody) -> None:
     async with receiving() as receiver:
-        old = await ana.post(WEBHOOKS, {"name": "Mine", "url": receiver.url})
+        old = await ana.post(WEBHOOKS, {"kind": "webhook", "name": "Mine", "url": receiver.url})
         new = await ana.post(one(old) + "/secret")
         await ana.post(one(old) + "/ping")
         [message] = receiver.received
@@ -86,7 +91,7 @@ async def test_both_secrets_verify_while_one_is_rotated(ana: Somebody) -> None:
 
 
 async def test_a_webhook_is_its_owners_alone(ana: Somebody, bruno: Somebody) -> None:
-    webhook = await ana.post(WEBHOOKS, {"name": "Mine", "url": "http://127.0.0.1:9/"})
+    webhook = await ana.post(WEBHOOKS, {"kind": "webhook", "name": "Mine", "url": "http://127.0.0.1:9/"})
     await bruno.get(one(webhook) + "/deliveries", status=404)
     for path in ("/ping", "/secret", f"/deliveries/{uuid4()}/redeliver"):
         await bruno.post(one(webhook) + path, status=404)
@@ -96,7 +101,7 @@ async def test_a_webhook_is_its_owners_alone(ana: Somebody, bruno: Somebody) -> 
     "url", ["ftp://example.org/", "http://u:p@example.org/", "example.org", "https://example.org/#a"]
 )
 async def test_urls_that_cannot_be_are_refused_at_once(ana: Somebody, url: str) -> None:
-    refused = await ana.post(WEBHOOKS, {"name": "Mine", "url": url}, status=422)
+    refused = await ana.post(WEBHOOKS, {"kind": "webhook", "name": "Mine", "url": url}, status=422)
     assert refused["code"] == "url_refused"
 
 
@@ -105,11 +110,13 @@ async def test_a_revoked_token_ends_its_webhook_within_a_second(ana: Somebody) -
         token = await ana.post("/api/v1/tokens", {"name": "hook", "scopes": ["read", "write"]})
         answered = await ana.client.post(
             WEBHOOKS,
-            json={"name": "Mine", "url": receiver.url},
+            json={"kind": "webhook", "name": "Mine", "url": receiver.url},
             headers={"Authorization": f"Bearer {token['token']}"},
         )
         assert answered.status_code == 201, answered.text
-        witness = await ana.post(WEBHOOKS, {"name": "Other", "url": receiver.url + "/witness"})
+        witness = await ana.post(
+            WEBHOOKS, {"kind": "webhook", "name": "Other", "url": receiver.url + "/witness"}
+        )
         await ana.a_process("First")
         async with asyncio.timeout(10):
             while {message.target for message in receiver.received} != {"/hook", "/hook/witness"}:
