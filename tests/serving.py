@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -99,7 +100,10 @@ class ServerProcess:
         family = [main, *main.children()]
         for process in family:
             process.kill()
-        psutil.wait_procs(family, timeout=30)
+        deadline = time.monotonic() + 30
+        while not all(_dead(process) for process in family):
+            assert time.monotonic() < deadline, "PostgreSQL did not die"
+            time.sleep(0.01)
 
     def client(self, email: str = "ilze@example.org", name: str = "Ilze") -> httpx.Client:
         """An HTTP client signed in as this person, by access token."""
@@ -115,6 +119,14 @@ class ServerProcess:
         if self._process is not None and self._process.poll() is None:
             self.stop()
         end_postgres(self.data_dir)
+
+
+def _dead(process: psutil.Process) -> bool:
+    """Whether it has ended, even if nobody has asked yet how."""
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 @contextmanager
