@@ -22,19 +22,18 @@ async def position_of(system: System, moment: str, field: str) -> int:
         if position > await system.log.head():
             raise Invalid("the log is not that long", code="moment_future", field=field)
         return position
-    time = _time(moment, field)
+    time = instant(moment, field, "a moment is a log position or an RFC 3339 time")
     if time > datetime.now(UTC):
         raise Invalid("that time is yet to come", code="moment_future", field=field)
     return await system.log.position_at(time)
 
 
-def _time(moment: str, field: str) -> datetime:
+def instant(text: str, field: str, needed: str = "an RFC 3339 time is needed") -> datetime:
+    """An RFC 3339 time, in UTC; raises Invalid (`moment_invalid`) with what is needed."""
     try:
-        if not _TIME.fullmatch(moment):
-            raise ValueError(moment)
+        if not _TIME.fullmatch(text):
+            raise ValueError(text)
         # microseconds are what the log knows
-        return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", moment.upper())).astimezone(UTC)
+        return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text.upper())).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise Invalid(
-            "a moment is a log position or an RFC 3339 time", code="moment_invalid", field=field
-        ) from None
+        raise Invalid(needed, code="moment_invalid", field=field) from None

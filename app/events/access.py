@@ -1,9 +1,10 @@
 """Which events one reader may see, decided event by event at the moment of reading.
 
 An event of a process is for those who may view the node that it is about, or the whole process if
-it is about no node; an event of a person is for that person. That somebody was erased is for all who
-have signed in: it holds ids only, and whoever verifies or keeps copies must know. What `Authorization`
-answered is kept for a moment, and forgotten at once when the rights in that process change.
+it is about no node; an event of a person is for that person. That payloads were replaced (somebody was
+erased) is for all who have signed in: it holds ids only, and whoever verifies or keeps copies must know.
+What `Authorization` answered is kept until rights in that process change, or for a moment where nobody
+tells of changes.
 """
 
 from __future__ import annotations
@@ -11,69 +12,109 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from functools import lru_cache
+from typing import TypeVar
 from uuid import UUID
 
 from app.system import System
 from domain.asset import Asset
+from domain.catalogue import REWRITING
 from domain.document import Document
 from domain.errors import NotFound
-from domain.person import Person
 from domain.ports import EventFilter, RecordedEvent
 
-KEPT = 5.0  # seconds that an answer holds at most
+K = TypeVar("K")
+V = TypeVar("V")
+
+KEPT = 5.0  # seconds that an answer holds at most, unless changes are told
 _ENTRIES = 10_000
 
 
 class EventAccess:
-    """One reader's access. `changes` tells a number that grows when rights in a process change."""
+    """One reader's access. `changes` tells a number that grows when rights in a process change.
 
-    def __init__(
-        self, system: System, person: UUID, changes: Callable[[UUID], int] = lambda process: 0
-    ) -> None:
+    It must tell of every change (`Tail.rights_changed` does); without it answers are soon asked anew.
+    """
+
+    def __init__(self, system: System, person: UUID, changes: Callable[[UUID], int] | None = None) -> None:
         self._system = system
         self._person = person
         self._changes = changes
-        self._known: dict[tuple[UUID, UUID | None], tuple[bool, int, float]] = {}
+        self._known: dict[tuple[UUID, UUID | None], tuple[bool, float]] = {}
+        self._places: dict[UUID, UUID | None] = {}
 
     async def may_see(self, event: RecordedEvent) -> bool:
         """Whether the reader may see this event now."""
-        if event.type == Person.Erased.TOPIC:
-            return True
-        if event.process is None:
-            return event.stream == self._person
-        try:
-            node = await _node_of(self._system, event)
-        except NotFound:
-            return False
-        return await self._may_view(event.process, node)
+        known = self.known(event)
+        return await self._ask(event) if known is None else known
+
+    def known(self, event: RecordedEvent) -> bool | None:
+        """What `may_see` answers, if that is known without a look at the log; else None."""
+        process, subject = event.process, event.type.partition(".")[0]
+        if process is None or event.type in REWRITING:
+            return event.type in REWRITING or event.stream == self._person
+        node = None
+        if subject == "plan":
+            node = _node_named(event.payload)
+        elif subject in _PLACED:
+            if event.stream not in self._places:
+                return None
+            node = self._places[event.stream]
+        found = self._known.get((process, node))
+        return found[0] if found is not None and found[1] >= self._mark(process) else None
+
+    async def _ask(self, event: RecordedEvent) -> bool:
+        process, subject = event.process, event.type.partition(".")[0]
+        assert process is not None
+        if subject in _PLACED and event.stream not in self._places:
+            try:
+                place = await self._place(subject, event.stream)
+            except NotFound:
+                return False
+            _bounded(self._places)[event.stream] = place
+        known = self.known(event)
+        if known is not None:
+            return known
+        node = _node_named(event.payload) if subject == "plan" else self._places.get(event.stream)
+        return await self._may_view(process, node)
+
+    async def _place(self, subject: str, stream: UUID) -> UUID:
+        """The node of an asset or a document. An asset never leaves its node, nor a document its asset."""
+        asset = stream
+        if subject == "document":
+            asset = (await self._system.repository.created(Document, stream)).asset
+        return (await self._system.repository.created(Asset, asset)).node
 
     async def _may_view(self, process: UUID, node: UUID | None) -> bool:
-        known, changes, now = self._known.get((process, node)), self._changes(process), time.monotonic()
-        if known is not None and known[1] == changes and now - known[2] < KEPT:
-            return known[0]
+        # taken before asking: what changes meanwhile makes the answer old, even if it was in it
+        mark = self._mark(process) if self._changes else time.monotonic()
         authorization = self._system.authorization
         if node is None:
             allowed = await authorization.sees_whole(self._person, process)
         else:
             allowed = "view" in await authorization.rights(self._person, process, node)
-        if len(self._known) >= _ENTRIES:
-            self._known.clear()
-        self._known[process, node] = (allowed, changes, now)
+        _bounded(self._known)[process, node] = (allowed, mark)
         return allowed
 
+    def _mark(self, process: UUID) -> float:
+        """How new an answer about a process has to be."""
+        return time.monotonic() - KEPT if self._changes is None else self._changes(process)
 
-async def _node_of(system: System, event: RecordedEvent) -> UUID | None:
-    """The node that an event is about. An asset never leaves its node, nor a document its asset."""
-    subject = event.type.partition(".")[0]
-    if subject == "plan":
-        node = json.loads(event.payload).get("node")
-        return None if node is None else UUID(node)
-    asset = event.stream
-    if subject == "document":
-        asset = (await system.repository.created(Document, event.stream)).asset
-    elif subject != "asset":
-        return None
-    return (await system.repository.created(Asset, asset)).node
+
+_PLACED = frozenset({"asset", "document"})
+
+
+@lru_cache(maxsize=1_000)
+def _node_named(payload: bytes) -> UUID | None:
+    """The node that an event of a plan is about; asked of the same event for each of many readers."""
+    node = json.loads(payload).get("node")
+    return None if node is None else UUID(node)
+
+
+def _bounded(kept: dict[K, V]) -> dict[K, V]:
+    if len(kept) >= _ENTRIES:
+        kept.clear()
+    return kept
 
 
 def matches(where: EventFilter, event: RecordedEvent) -> bool:
@@ -83,7 +124,7 @@ def matches(where: EventFilter, event: RecordedEvent) -> bool:
         and where.stream in (None, event.stream)
         and where.process in (None, event.process)
         and where.actor in (None, event.actor)
-        and set(where.tags) <= set(event.tags)
+        and (not where.tags or set(where.tags) <= set(event.tags))
     )
 
 

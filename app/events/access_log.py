@@ -66,20 +66,23 @@ class AccessLog:
             yield
         await self.write()
 
-    def note(self, reader: Reader, events: Iterable[RecordedEvent]) -> None:
-        """The reader was given these events, in the order of their positions or against it."""
+    def note(self, reader: Reader, events: Iterable[RecordedEvent], times: int = 1) -> None:
+        """The reader was given these events, in the order of their positions or against it.
+
+        `times` tells on how many connections at once.
+        """
         now = datetime.now(UTC)
-        for event in events:
+        for event in events if times else ():
             if event.type == Access.Recorded.TOPIC:
                 continue
             position = event.position
             found = self._readings.get((reader, event.process))
             if found is None:
                 if len(self._readings) < _KEPT:
-                    self._readings[reader, event.process] = _Reading(now, now, 1, position, position)
+                    self._readings[reader, event.process] = _Reading(now, now, times, position, position)
                 continue
             found.ended = now
-            found.events += 1
+            found.events += times
             found.first = min(found.first, position)
             found.last = max(found.last, position)
 

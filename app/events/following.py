@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 from uuid import UUID
 
 from app.events.access import EventAccess, matches
+from app.events.pages import Pace
 from app.events.tail import Entry, Subscriber, Tail
 from app.system import System
 from domain.ports import EventFilter, RecordedEvent
@@ -20,6 +21,7 @@ from domain.ports import EventFilter, RecordedEvent
 HEARTBEAT = 15.0  # seconds
 CHECKPOINT = 1.0  # seconds between checkpoints at least
 PAGE = 500  # events
+STEP = 1024 * 1024  # bytes that are handed over at once, or one event
 _SHORTEST_PAGE = 50  # events; a reader with room for few may have to look at many
 
 Mark: TypeAlias = Literal["caughtup", "checkpoint", "heartbeat"]
@@ -52,16 +54,33 @@ class Following:
         after: int,
         where: EventFilter,
         wanted: Callable[[RecordedEvent], bool] = _any,
+        live: bool = False,
     ) -> None:
         self._system = system
         self._tail = tail
         self._where = where
         self._wanted = wanted
         self._access = EventAccess(system, person, tail.rights_changed)
+        self._pace = Pace()
         self._position = after  # everything up to here was looked at
         self._told = after  # the newest position that the reader knows of
         self._told_at = time.monotonic()
-        self._live = False
+        self._live = live  # the reader was told that it caught up
+
+    @property
+    def position(self) -> int:
+        """Everything up to here was looked at."""
+        return self._position
+
+    @property
+    def waits(self) -> bool:
+        """Whether nothing is left to hand over, and the reader knows."""
+        return self._live and self._position >= self._tail.head
+
+    def go_on(self, position: int) -> None:
+        """The reader was brought up to here in another way."""
+        self._position = max(self._position, position)
+        self._tell(self._position)
 
     async def next(self, subscriber: Subscriber, limit: int = PAGE) -> Step:
         """The next step, of at most `limit` events, as soon as there is one; an empty one at times.
@@ -86,31 +105,41 @@ class Following:
         return self._mark("checkpoint" if pending else "heartbeat")
 
     async def _page(self, size: int) -> tuple[Sequence[Entry], int]:
-        """Older events that fit the filter, and the position up to which there are no others."""
-        head = await self._system.log.head()
+        """Older events that fit the filter, and the position up to which there are no others.
+
+        None is newer than what the tail has seen: it must know of each change of rights before them.
+        """
+        size, head = min(size, self._pace.events), self._tail.head
         events = await self._system.log.read(
             after=self._position, before=head + 1, limit=size, where=self._where
         )
+        self._pace.heard(events)
         source = self._system.settings.address
         reached = events[-1].position if len(events) == size else head
         return [Entry(event, source) for event in events], max(reached, self._position)
 
     async def _choose(self, entries: Sequence[Entry], reached: int, limit: int) -> Step:
         chosen: list[Entry] = []
+        size, looked_at = 0, self._position
         for entry in entries:
             event = entry.event
             if matches(self._where, event) and self._wanted(event) and await self._access.may_see(event):
-                chosen.append(entry)
-                if len(chosen) == limit:
-                    reached = event.position
+                if chosen and size + entry.size > STEP:
                     break
-        self._position = reached
+                chosen.append(entry)
+                size += entry.size
+            looked_at = event.position
+            if len(chosen) == limit:
+                break
+        else:
+            looked_at = reached
+        self._position = looked_at
         if chosen:
             self._tell(chosen[-1].event.position)
-            return Step(reached, chosen)
+            return Step(looked_at, chosen)
         if time.monotonic() - self._told_at >= CHECKPOINT:
             return self._mark("checkpoint")
-        return Step(reached)
+        return Step(looked_at)
 
     def _mark(self, mark: Mark) -> Step:
         self._tell(self._position)

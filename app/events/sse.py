@@ -11,39 +11,35 @@ A comment comes every 15 seconds when there is nothing to say.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
-from uuid import UUID
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from functools import partial
+from typing import cast
 
+from starlette.responses import StreamingResponse
+from starlette.types import Send as AsgiSend
+
+from app.events.access_log import Reader
+from app.events.fan_out import FanOut, Send, body
 from app.events.following import Following, Step
-from app.events.tail import Tail
+from app.events.tail import Entry, Subscriber
+from app.system import System
 from domain.errors import Unavailable
-from domain.ports import RecordedEvent
+from domain.ports import EventFilter, RecordedEvent
 
+SSE = "text/event-stream"
+PIECE = 64 * 1024  # bytes that are written before a slow reader is waited for, or one event
+_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _HEARTBEAT_FRAME = b": heartbeat\n"  # no empty line: some clients take that for an event
 
 Note = Callable[[Iterable[RecordedEvent]], None]
 """Is told what the reader was given."""
 
 
-async def frames(
-    tail: Tail, following: Following, credential: UUID | None, note: Note
-) -> AsyncIterator[bytes]:
-    """What goes over the wire, for ever; ends when the sign-in (`credential`: its id) or the server does."""
-    try:
-        async with tail.reading(credential) as subscriber:
-            while not subscriber.over.is_set():
-                step = await following.next(subscriber)
-                if chunk := _chunk(step):
-                    note(entry.event for entry in step.entries)  # it may be the last that arrives
-                    yield chunk
-    except Unavailable:
-        return  # the client comes back, and is then told why
-
-
-def _chunk(step: Step) -> bytes:
-    """A step as frames; empty if there is nothing to say."""
+def frames(step: Step) -> bytes:
+    """A step as it goes over the wire; empty if there is nothing to say."""
     if step.entries:
-        return b"".join(entry.frame for entry in step.entries)
+        return b"".join([entry.frame for entry in step.entries])
     if step.mark is None:
         return b""
     if step.mark == "heartbeat":
@@ -53,3 +49,50 @@ def _chunk(step: Step) -> bytes:
         step.mark.encode(),
         step.position,
     )
+
+
+class EventStream(StreamingResponse):
+    """The answer that goes on; it ends when the sign-in, the server or the reader does."""
+
+    def __init__(
+        self, system: System, fan_out: FanOut, reader: Reader, *, after: int, where: EventFilter
+    ) -> None:
+        super().__init__((), headers=_HEADERS, media_type=SSE)
+        self._fan_out = fan_out
+        self._tail = fan_out.tail
+        self._key = (reader, where)
+        self._note = partial(system.accesses.note, reader)
+        self._following = Following(system, self._tail, reader.person, after=after, where=where)
+
+    async def stream_response(self, send: AsgiSend) -> None:
+        """What Starlette runs until the reader is gone."""
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        with suppress(Unavailable):  # the client comes back, and is then told why
+            async with self._tail.reading(self._key[0].credential) as subscriber:
+                while not subscriber.over.is_set():
+                    await self._go_on(subscriber, send)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _go_on(self, subscriber: Subscriber, send: AsgiSend) -> None:
+        following = self._following
+        if following.waits:
+            following.go_on(await self._fan_out.ride(self._key, following.position, cast(Send, send)))
+            return
+        step = await following.next(subscriber)
+        for part in _parts(step):
+            self._note(entry.event for entry in part.entries)  # it may be the last that arrives
+            if chunk := frames(part):
+                await send(body(chunk))
+
+
+def _parts(step: Step) -> Iterator[Step]:
+    """A step in parts of a bounded size, so that a slow reader is waited for in between."""
+    part: list[Entry] = []
+    size = 0
+    for entry in step.entries:
+        if part and size + len(entry.frame) > PIECE:
+            yield Step(part[-1].event.position, part)
+            part, size = [], 0
+        part.append(entry)
+        size += len(entry.frame)
+    yield Step(step.position, part, step.mark)

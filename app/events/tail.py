@@ -16,7 +16,8 @@ import structlog
 
 from app.authorization import CHANGES
 from app.events.cloud_events import encode
-from domain.person import Person
+from app.events.pages import size_of
+from domain.catalogue import REWRITING
 from domain.ports import EventLog, RecordedEvent
 
 log = structlog.get_logger(__name__)
@@ -31,7 +32,7 @@ class Entry:
 
     def __init__(self, event: RecordedEvent, source: str) -> None:
         self.event = event
-        self.size = len(event.payload) + len(event.attachment or b"")
+        self.size = size_of(event)
         self._source = source
         self._encoded: bytes | None = None
         self._frame: bytes | None = None
@@ -169,8 +170,8 @@ class Tail:
     def _keep(self, entry: Entry) -> None:
         if entry.event.type in CHANGES and entry.event.process is not None:
             self._rights[entry.event.process] = entry.event.position
-        if entry.event.type == Person.Erased.TOPIC:
-            # what came before may hold what was erased: it is read anew
+        if entry.event.type in REWRITING:
+            # what came before may hold what is there no longer: it is read anew
             self._entries.clear()
             self._bytes = 0
             self._start = entry.event.position - 1

@@ -7,14 +7,14 @@ from uuid import UUID
 from app.authorization import CHANGES, Authorization
 from app.live import RIGHTS_EVENTS
 from app.repository import Repository
-from domain.catalogue import EVENTS
+from domain.catalogue import EVENTS, REWRITING
 from domain.ports import Context, NewEvent, RecordedEvent
 from projections import access
 from tests.memory_log import MemoryLog
 from tests.projections.coproduction import Coproduction
 
 Held = dict[tuple[UUID, UUID | None], frozenset[str]]
-NEVER_TOLD = {"access.recorded", "person.erased"}  # no story tells them, and no aggregate with rights does
+NEVER_TOLD = {"access.recorded", *REWRITING}  # no story tells them, and no aggregate with rights does
 
 
 async def story() -> list[RecordedEvent]:
