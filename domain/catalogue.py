@@ -31,3 +31,6 @@ EVENTS.add(
 EVENTS.add(Asset, Asset.Created, Asset.Renamed, Asset.Disabled, Asset.Restored)
 EVENTS.add(Document, Document.Created, Document.Edited, Document.VersionNamed, Document.Restored)
 EVENTS.add(Access, Access.Recorded)
+
+REWRITING = frozenset(entry.name for entry in EVENTS if entry.attachment_field == "replaced")
+"""Types of the events that tell of replaced payloads: nothing else makes one lawful."""
