@@ -84,7 +84,8 @@ def paths(page: Page) -> list[str]:
     task, document = href(page, ".task-title a"), href(page, ".files a[href^='/documents']")
     tabs = [process, *(f"{process}/{tab}" for tab in ("plan", "activity", "people", "edit"))]
     return [
-        *("/", "/processes/new", "/profile", "/accessibility", "/nowhere"),
+        *("/", "/processes/new", "/profile", "/privacy", "/accessibility", "/nowhere"),
+        *("/integrations", "/integrations/tokens", "/integrations/new/webhook"),
         *tabs,
         task,
         document,
