@@ -29,6 +29,20 @@ class Grant:
     rights: frozenset[Right]
 
 
+def deciding(grants: Iterable[Grant], grantees: Iterable[UUID], path: Sequence[UUID] = ()) -> list[Grant]:
+    """The grants from which the rights of `grantees` follow; see `effective`."""
+    wanted = frozenset(grantees)
+    theirs = [grant for grant in grants if grant.grantee in wanted]
+    if administering := [grant for grant in theirs if "administer" in grant.rights]:
+        return administering
+    depth: dict[UUID | None, int] = {None: 0} | {node: i for i, node in enumerate(path, 1)}
+    on_the_way = [grant for grant in theirs if grant.node in depth]
+    nearest: dict[UUID, int] = {}
+    for grant in on_the_way:
+        nearest[grant.grantee] = max(depth[grant.node], nearest.get(grant.grantee, 0))
+    return [grant for grant in on_the_way if depth[grant.node] == nearest[grant.grantee]]
+
+
 def effective(
     grants: Iterable[Grant], grantees: Iterable[UUID], path: Sequence[UUID] = ()
 ) -> frozenset[Right]:
@@ -37,22 +51,8 @@ def effective(
     `path` leads from the phase down to the node asked about; empty asks about the process.
     Whoever administers the process holds every right on every node.
     """
-    depth: dict[UUID | None, int] = {None: 0} | {node: i for i, node in enumerate(path, 1)}
-    wanted = frozenset(grantees)
-    nearest: dict[UUID, int] = {}
-    rights: dict[UUID, frozenset[Right]] = {}
-    for grant in grants:
-        if grant.grantee not in wanted:
-            continue
-        if "administer" in grant.rights:
-            return ALL
-        level = depth.get(grant.node)
-        if level is None or level < nearest.get(grant.grantee, 0):
-            continue
-        same = rights.get(grant.grantee, frozenset()) if nearest.get(grant.grantee) == level else frozenset()
-        nearest[grant.grantee] = level
-        rights[grant.grantee] = same | grant.rights
-    return frozenset().union(*rights.values())
+    held = frozenset[Right]().union(*(grant.rights for grant in deciding(grants, grantees, path)))
+    return ALL if "administer" in held else held
 
 
 def sees_any(grants: Iterable[Grant], grantees: Iterable[UUID]) -> bool:

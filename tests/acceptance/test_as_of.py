@@ -19,6 +19,7 @@ from app.server import application
 from app.settings import Settings
 from app.system import System
 from app.wiring import system as wired
+from domain.ports import EventFilter
 from realtime.history.history import History
 from tests.acceptance.scenario import READ, Moment, Scenario, rows
 from tests.app.api.conftest import Somebody
@@ -73,6 +74,7 @@ async def test_at_200_random_positions_and_times_everything_is_what_it_was(
             assert await rows(then, UUID(story.process)) == moment.rows
     assert len({moment.rows for moment in asked}) > MOMENTS // 2, "there was something to tell apart"
     assert len({tuple(moment.texts.values()) for moment in asked}) > MOMENTS // 3
+    await check_rights(client, story, chance)
     kinds = await system.pool.fetch(
         "SELECT split_part(kind, '.', 1) AS kind, count(*) FROM past_states GROUP BY 1"
     )
@@ -89,6 +91,18 @@ async def check(client: httpx.AsyncClient, moment: Moment, at: str, process: str
     for document, text in moment.texts.items():
         content = await get(client, f"/api/v1/documents/{document}/content", at=at, format="json")
         assert content["text"] == text
+
+
+async def check_rights(client: httpx.AsyncClient, story: Scenario, chance: random.Random) -> None:
+    """Whoever did something held the right that it took, as the log tells it."""
+    events = await story.system.log.read(where=EventFilter(process=UUID(story.process)), limit=1000)
+    taken = 0
+    for event in chance.sample(list(events), 60):
+        under = (await get(client, f"/api/v1/audit/events/{event.position}"))["under"]
+        if under is not None:
+            assert under["needed"] in under["held"], event.type
+            taken += 1
+    assert taken > 50
 
 
 async def get(client: httpx.AsyncClient, path: str, **query: str) -> Any:

@@ -7,7 +7,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.rights import ALL, RIGHTS, Grant, effective, sees_any
+from domain.rights import ALL, RIGHTS, Grant, deciding, effective, sees_any
 
 ME, CITIZENS, CITY, OTHERS = (UUID(int=n) for n in range(1, 5))
 MINE = (ME, CITIZENS, CITY)
@@ -117,3 +117,18 @@ def test_who_may_view_any_node_sees_the_process() -> None:
     assert sees_any([grant(ME, {"administer"})], [ME])
     assert not sees_any([grant(CITY, {"view"}, TASK)], [ME])
     assert not sees_any([], [ME])
+
+
+@given(grants(*MINE, OTHERS), PATHS)
+def test_the_deciding_grants_give_the_same_rights_alone(held: list[Grant], path: tuple[UUID, ...]) -> None:
+    found = deciding(held, MINE, path)
+    assert effective(found, MINE, path) == effective(held, MINE, path)
+    assert all(one in held and one.grantee in MINE for one in found)
+    for one in found:  # none of them is there in vain
+        assert one.rights <= effective(held, MINE, path)
+
+
+def test_who_administers_does_so_by_that_grant_alone() -> None:
+    administers = grant(ME, {"administer"}, number=1)
+    assert deciding([grant(ME, {"view"}, TASK), administers], MINE, PATH) == [administers]
+    assert deciding([], MINE, PATH) == []

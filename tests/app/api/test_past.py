@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
+from app.past.grounds import NEEDED
+from app.system import System
+from domain.catalogue import EVENTS
+from domain.document import Document
 from domain.plan import Plan
+from domain.ports import Context
+from domain.process import Process
+from domain.rights import RIGHTS
 from tests.app.api.conftest import SignUp, Somebody
 
 STATE = "/api/v1/audit/state"
+ACCOUNT = "/api/v1/audit/events"
 
 
 async def test_a_plan_as_it_was(ana: Somebody) -> None:
@@ -125,3 +134,90 @@ async def test_the_tree_as_it_was(ana: Somebody, bruno: Somebody) -> None:
     await ana.let_in(bruno, process, "view", node=task)
     await bruno.get(tree)
     await bruno.get(tree, at=str(before), status=403)
+
+
+async def test_who_did_it_under_which_right(ana: Somebody, bruno: Somebody) -> None:
+    process = await ana.a_process()
+    started = ana.position
+    phase, objective, task = await ana.a_task(process)
+    granted = await ana.let_in(bruno, process, "manage", node=objective)
+    await bruno.patch(f"/api/v1/nodes/{task}", {"title": "Bruno's"})
+    renamed = bruno.position
+    await ana.delete(f"/api/v1/permissions/{granted['id']}")
+    revoked = ana.position
+
+    told = await ana.get(f"{ACCOUNT}/{renamed}")
+    assert (told["type"], told["actor"], told["on_behalf_of"]) == (
+        "plan.node_renamed",
+        str(bruno.person),
+        None,
+    )
+    assert (told["cause"], told["causation"]) == (None, None)
+    under = told["under"]
+    assert (under["needed"], under["node"], under["held"]) == ("manage", task, ["view", "manage"])
+    assert under["grants"] == [{"permission": granted["id"], "node": objective, "rights": ["view", "manage"]}]
+    assert under["as_of"] == renamed - 1
+    assert under["agreement"] == {"process": process, "version": 3, "position": granted["position"]}
+
+    told = await ana.get(f"{ACCOUNT}/{revoked}")
+    assert (told["under"]["needed"], told["under"]["node"]) == ("administer", None)
+    assert told["under"]["held"] == list(RIGHTS)
+    assert told["under"]["agreement"]["version"] == 3, "right before it"
+    for founding in range(started - 2, started + 1):
+        assert (await ana.get(f"{ACCOUNT}/{founding}"))["under"] is None
+    added = await ana.get(f"{ACCOUNT}/{started + 2}")
+    assert (added["type"], added["under"]["node"]) == ("plan.node_added", phase), "where it was put"
+
+
+async def test_an_edit_is_judged_as_of_when_it_was_made(
+    ana: Somebody, bruno: Somebody, system: System
+) -> None:
+    process = await ana.a_process()
+    _, _, task = await ana.a_task(process)
+    made = await ana.a_document(task)
+    granted = await ana.let_in(bruno, process, "edit", node=task)
+    edited = datetime.now(UTC)
+    await ana.delete(f"/api/v1/permissions/{granted['id']}")
+    facts = {"began": edited, "ended": edited, "edits": 1, "inserted": 1, "deleted": 0, "update": b"\x00\x00"}
+    late = Document.Edited(
+        originator_id=UUID(made["document"]), originator_version=2, timestamp=edited, **facts
+    )
+    event = replace(EVENTS.encode(late, process=UUID(process)), version=None)
+    appended = await system.log.append([event], Context(actor=bruno.person))
+    under = (await ana.get(f"{ACCOUNT}/{appended.last}"))["under"]
+    assert (under["needed"], under["held"]) == ("edit", ["view", "edit"])
+    assert under["as_of"] == granted["position"] < appended.last - 1
+    assert (await ana.get(f"{ACCOUNT}/{made['position']}"))["under"]["node"] == task
+
+
+async def test_a_cause_is_told_to_who_may_see_it(ana: Somebody, bruno: Somebody, system: System) -> None:
+    cause = await ana.a_process()
+    first = (await system.log.read(after=ana.position - 1, limit=1))[0]
+    effect = await ana.a_process()
+    await ana.let_in(bruno, effect, "view")
+    said = {"title": "B", "description": "", "language": "en"}
+    described = Process.Described(
+        originator_id=UUID(effect), originator_version=4, timestamp=datetime.now(UTC), **said
+    )
+    context = Context(actor=ana.person, causation_id=first.event_id)
+    event = replace(EVENTS.encode(described, process=UUID(effect)), version=None)
+    position = (await system.log.append([event], context)).last
+    assert (await ana.get(f"{ACCOUNT}/{position}"))["cause"] == first.position
+    told = await bruno.get(f"{ACCOUNT}/{position}")
+    assert (told["cause"], told["causation"]) == (None, str(first.event_id))
+    await bruno.get(f"{ACCOUNT}/{first.position}", status=404)
+    assert first.process == UUID(cause)
+
+
+@pytest.mark.parametrize("position", ["0", "-1", "999999", "9" * 30])
+async def test_of_no_event_there_is_no_account(ana: Somebody, position: str) -> None:
+    answer = await ana.client.get(f"{ACCOUNT}/{position}")
+    assert answer.status_code in (404, 422)
+
+
+async def test_what_each_kind_of_event_needs_is_said() -> None:
+    """A new type has to be thought about: nothing, or a right."""
+    free = {entry.name for entry in EVENTS} - set(NEEDED)
+    assert {name.partition(".")[0] for name in free} == {"person", "process", "plan", "access", "payloads"}
+    assert free >= {"process.started", "plan.opened"}
+    assert len([name for name in free if name.startswith(("process.", "plan."))]) == 2
