@@ -67,6 +67,9 @@ class Settings(BaseModel):
     erasure_delay_days: int = Field(
         7, ge=0, le=30, description="days in which a person may call back that they be erased"
     )
+    retention: str = Field(
+        "", description="how long payloads are kept that need not stay, such as access.recorded=P1Y"
+    )
     allow_insecure_demo: bool = Field(False, description="serve AUTH_MODE=demo on a public address")
     webhook_allow_private: bool = Field(
         False, description="let webhooks go to addresses that only this server's network reaches"
@@ -134,6 +137,14 @@ class Settings(BaseModel):
         from app.audit.witness_settings import parse_witnesses
 
         parse_witnesses(value)
+        return value
+
+    @field_validator("retention")
+    @classmethod
+    def _has_periods(cls, value: str) -> str:
+        from app.privacy.periods import periods
+
+        periods(value)
         return value
 
     @field_validator("public_url", "tsa_url")

@@ -30,6 +30,8 @@ from app.live import watch_rights, watch_sign_ins
 from app.past import Past
 from app.people import People
 from app.privacy.erasure import carry_out, follow
+from app.privacy.periods import periods
+from app.privacy.retention import retain_daily
 from app.repository import Repository
 from app.settings import ConfigurationError, Settings
 from app.sign_in import SignIn
@@ -109,6 +111,7 @@ async def system(settings: Settings, url: str) -> AsyncIterator[System]:
         await stack.enter_async_context(background(send_webhooks(result)))
         await stack.enter_async_context(background(follow(result)))
         await stack.enter_async_context(background(carry_out(result)))
+        await stack.enter_async_context(background(retain_daily(result, periods(settings.retention))))
         await stack.enter_async_context(background(result.news.run(url, pool, result.sign_in.ended)))
         await stack.enter_async_context(background(Feeder(result, url).run()))
         await stack.enter_async_context(background(sign_heads(result)))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate
@@ -23,6 +24,7 @@ class Access(Aggregate):
         """
 
         TOPIC = "access.recorded"
+        EXPIRED: ClassVar[Mapping[str, object]] = {"credential": None, "events": 0, "first": 0, "last": 0}
         credential: UUID | None
         way: Way
         began: datetime

@@ -9,6 +9,7 @@ from __future__ import annotations
 from domain.access import Access
 from domain.asset import Asset
 from domain.document import Document
+from domain.payloads import Payloads
 from domain.person import Person
 from domain.plan import Plan
 from domain.process import Process
@@ -31,6 +32,7 @@ EVENTS.add(
 EVENTS.add(Asset, Asset.Created, Asset.Renamed, Asset.Disabled, Asset.Restored)
 EVENTS.add(Document, Document.Created, Document.Edited, Document.VersionNamed, Document.Restored)
 EVENTS.add(Access, Access.Recorded)
+EVENTS.add(Payloads, Payloads.Expired)
 
 REWRITING = frozenset(entry.name for entry in EVENTS if entry.attachment_field == "replaced")
 """Types of the events that tell of replaced payloads: nothing else makes one lawful."""

@@ -8,6 +8,8 @@ the same bytes. A field of type `bytes` is kept out of the JSON: it becomes the 
 the JSON names its SHA-256 and size, so that what proves the payload proves the attachment.
 Fields that a class names in `TAGGED` become tags (`node:<id>`), by which the event can be found.
 Text fields that it names in `PERSONAL` hold a person's own words, and become empty when they are erased.
+`EXPIRED` says what may take the place of fields that need not be kept for ever: nothing is decided or
+shown by them once they are old. What is personal may expire too.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -52,6 +54,7 @@ class EventType:
     attachment_field: str | None
     tagged_fields: tuple[str, ...]
     personal_fields: tuple[str, ...] = ()
+    expired_fields: Mapping[str, Any] = field(default_factory=dict)
 
     def upcast(self, payload: dict[str, Any], version: int) -> dict[str, Any]:
         """Bring a payload to the current schema version; raises UnknownEventType."""
@@ -155,6 +158,10 @@ def _describe(
     for name in binary:
         del own[name]
     topic: str = event_class.TOPIC  # type: ignore[attr-defined]
+    personal: tuple[str, ...] = getattr(event_class, "PERSONAL", ())
+    expired = dict.fromkeys(personal, "") | getattr(event_class, "EXPIRED", {})
+    if not own.keys() >= expired.keys():
+        raise ValueError(f"{topic} has no field {min(expired.keys() - own.keys())} to blank")
     return EventType(
         name=topic,
         event_class=event_class,
@@ -164,7 +171,8 @@ def _describe(
         payload_fields=own,
         attachment_field=next(iter(binary), None),
         tagged_fields=getattr(event_class, "TAGGED", ()),
-        personal_fields=getattr(event_class, "PERSONAL", ()),
+        personal_fields=personal,
+        expired_fields=expired,
     )
 
 

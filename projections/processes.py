@@ -12,6 +12,7 @@ from uuid import UUID
 from domain import text
 from domain.access import Access
 from domain.catalogue import EVENTS
+from domain.payloads import Payloads
 from domain.person import Person
 from domain.ports import RecordedEvent
 from projections import plan
@@ -64,6 +65,9 @@ TOUCH = Statement(
 )
 
 
+_ELSEWHERE = (Person, Access, Payloads)  # their events are about no process, or change nothing in it
+
+
 def apply(event: RecordedEvent, payload: Mapping[str, Any]) -> list[Change]:
     """Every change touches its process, reading does not; two events say what it is about."""
     process = process_of(event)
@@ -82,7 +86,7 @@ VIEW = View(
     name="processes",
     ddl=DDL,
     tables=("view_processes", "view_process_changes"),
-    types=frozenset(entry.name for entry in EVENTS if entry.aggregate_class not in (Person, Access)),
+    types=frozenset(entry.name for entry in EVENTS if entry.aggregate_class not in _ELSEWHERE),
     apply=apply,
 )
 

@@ -16,14 +16,14 @@ from uuid import UUID
 from app.audit.records import LogRecord
 from app.eventlog.merkle import HASH_SIZE
 from app.eventlog.schemas import Schemas
-from domain.catalogue import EVENTS
+from domain.catalogue import EVENTS, REWRITING
 from domain.errors import Invalid
 from domain.ports import RecordedEvent
 from domain.registry import UnknownEventType
 
 ERASED = "person.erased"
 REWRITE_SIZE = 8 + 2 * HASH_SIZE
-"""Bytes of one entry in the attachment of `person.erased`: position, old and new commitment."""
+"""Bytes of one entry in the attachment of an event of REWRITING: position, old and new commitment."""
 
 
 @dataclass
@@ -89,7 +89,7 @@ class Order:
         self._last = event
         if self._process is None or event.process == self._process:
             self._version(event)
-        elif event.type != ERASED:
+        elif event.type not in REWRITING:
             self.positions.fail("an event of another process", event.position)
 
     def results(self) -> list[Check]:
@@ -122,7 +122,7 @@ class Leaves:
 
 
 class Payloads:
-    """That payloads are those under their leaves, or were replaced by an erasure that the log tells of."""
+    """That payloads are those under their leaves, or were replaced as the log tells (erasure, expiry)."""
 
     def __init__(self) -> None:
         self.payloads = Check("payloads")
@@ -142,18 +142,18 @@ class Payloads:
             self.payloads.seen += 1
             if own != record.commitment:
                 self.payloads.fail("payload or salt are not those that were recorded", position)
-        if record.event.type == ERASED:
-            self._erasure(record.event)
+        if record.event.type in REWRITING:
+            self._rewriting(record.event)
 
     def results(self) -> list[Check]:
-        """What was found; erasures stand after what they replaced, so this is decided at the end."""
+        """What was found; what tells of it stands after what was replaced, so this is decided at the end."""
         for position, (old, now) in sorted(self._rewritten.items()):
             self.rewrites.seen += 1
             if not _leads(self._told.get(position, []), old, now):
-                self.rewrites.fail("replaced, and no erasure in the log says so", position)
+                self.rewrites.fail("replaced, and nothing in the log says so", position)
         return [self.payloads, self.rewrites]
 
-    def _erasure(self, event: RecordedEvent) -> None:
+    def _rewriting(self, event: RecordedEvent) -> None:
         data = event.attachment or b""
         if len(data) % REWRITE_SIZE:
             self.rewrites.fail("its list of replaced payloads can't be read", event.position)
@@ -167,9 +167,9 @@ class Payloads:
 
 
 def _leads(told: list[tuple[bytes, bytes]], first: bytes, now: bytes) -> bool:
-    """Whether erasures, in their order, lead from the commitment under the leaf to the one now.
+    """Whether what is told, in its order, leads from the commitment under the leaf to the one now.
 
-    A later erasure may name the leaf's commitment again, or the one that the erasure before it made.
+    A later event may name the leaf's commitment again, or the one that the event before it made.
     """
     current = first
     for old, new in told:

@@ -1,4 +1,4 @@
-"""`interlink erase` and `interlink my-data`: what is known of one person."""
+"""`interlink erase`, `my-data` and `retain`: what is known of people, and until when."""
 
 from __future__ import annotations
 
@@ -47,6 +47,23 @@ async def my_data(settings: Settings, options: argparse.Namespace) -> None:
     print(f"written to {options.out}")
 
 
+async def retain(settings: Settings, options: argparse.Namespace) -> None:
+    """Empty the payloads that were kept as long as RETENTION says; serving does it daily by itself."""
+    from app.privacy.periods import expiring, periods
+    from app.privacy.retention import retain as empty
+    from app.wiring import database, system
+
+    kept = periods(settings.retention)
+    if not kept:
+        raise ConfigurationError(f"RETENTION is not set; it may name {', '.join(expiring())}")
+    quiet = settings.model_copy(update={"retention": ""})
+    async with database(settings) as url, system(quiet, url) as running:
+        found = await empty(running, kept, dry_run=options.dry_run)
+    for each in found:
+        done = "to be emptied" if options.dry_run else "emptied"
+        print(f"{each.type} from before {each.before:%Y-%m-%d}: {each.payloads:,} {done}")
+
+
 def _confirmed(options: argparse.Namespace) -> bool:
     """Ask on the terminal; without one, nobody has confirmed."""
     if not sys.stdin.isatty():
@@ -78,6 +95,8 @@ def commands(to: Parsers) -> None:
     )
     erasing.add_argument("--text", choices=FATES, default="redact", help="their text (default: redact)")
     erasing.add_argument("--yes", action="store_true", help="don't ask")
+    retaining = add(to, "retain", retain)
+    retaining.add_argument("--dry-run", action="store_true", help="only tell how many")
     exporting = add(to, "my-data", my_data)
     exporting.add_argument("--person", required=True, metavar="PERSON", help="an id or an e-mail")
     exporting.add_argument(

@@ -9,7 +9,6 @@ finished is found again by `carry_out`.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -23,9 +22,8 @@ from app.database.failures import unavailable_when_away
 from app.documents import redaction
 from app.documents.postgres import NOT_SET_ASIDE
 from app.documents.redaction import Staged
-from app.eventlog.leaf import SALT_SIZE
 from app.live import SIGN_INS_EVERY
-from app.privacy import erasure_list, words
+from app.privacy import erasure_list, rewriting, words
 from app.privacy.requests import Erasure, ErasureRequests
 from app.privacy.rows import END_SIGN_INS, delete_owned
 from app.privacy.sweeping import sweep
@@ -41,15 +39,6 @@ EVERY = 10.0  # seconds between looks for requests that are due
 ROUNDS = 5
 _LOCK = "SELECT pg_try_advisory_lock(hashtextextended($1, 7035991))"
 _UNLOCK = "SELECT pg_advisory_unlock(hashtextextended($1, 7035991))"
-_UNSTAGE = "DELETE FROM event_rewrites WHERE erasure = $1"
-_STAGE = """
-INSERT INTO event_rewrites (erasure, position, payload, attachment, salt) VALUES ($1, $2, $3, $4, $5)
-"""
-_REPLACED = """
-SELECT r.position, coalesce(e.commitment, sha256(e.salt || e.payload)) AS before,
-    sha256(r.salt || r.payload) AS after
-FROM event_rewrites AS r JOIN events AS e USING (position) WHERE r.erasure = $1 ORDER BY r.position
-"""
 _LATE = f"""
 SELECT EXISTS (SELECT FROM document_updates WHERE person_id = $1 AND {NOT_SET_ASIDE})
     OR EXISTS (SELECT FROM events WHERE position > $2 AND actor = $1 AND type = 'document.edited')
@@ -175,18 +164,16 @@ async def _round(system: System, erasure: Erasure, command: UUID) -> int:
         return known.last
     staged = await _stage(system, erasure, command)
     documents = staged.documents if staged else ()
-    replaced = await _replaced(system.pool, command)
+    replaced = await rewriting.replaced(system.pool, command)
     person = await system.repository.load(Person, erasure.person)
     person.erase(basis=erasure.basis, text=erasure.text, documents=documents, replaced=replaced)
     [event] = person.collect_events()
 
     async def alongside(connection: Any) -> None:
-        if await _replaced(connection, command) != replaced:
-            raise Conflict("what was staged has changed", code="erasure_begun")
         await words.forget(connection, erasure)
         if staged is not None:
             await redaction.apply(connection, staged)
-        await connection.execute("SELECT rewrite_events($1)", command)
+        await rewriting.put_in_place(connection, command, replaced)
         await delete_owned(connection, erasure.person)
 
     context = Context(actor=erasure.asked_by, command_id=command)
@@ -198,23 +185,13 @@ async def _round(system: System, erasure: Erasure, command: UUID) -> int:
 
 async def _stage(system: System, erasure: Erasure, command: UUID) -> Staged | None:
     """Put down what takes the place of payloads; None if the person's words stay."""
-    with unavailable_when_away():
-        await system.pool.execute(_UNSTAGE, command)
+    await rewriting.begin(system.pool, command)
     if erasure.text != "redact":
         return None
-    blanked = [
-        (command, *row, os.urandom(SALT_SIZE)) async for row in words.blanked(system.log, erasure.person)
-    ]
+    blanks = [blank async for blank in words.blanked(system.log, erasure.person)]
+    await rewriting.stage(system.pool, command, blanks)
     with unavailable_when_away():
-        await system.pool.executemany(_STAGE, blanked)
         return await redaction.stage(system, erasure.person, command)
-
-
-async def _replaced(connection: Any, command: UUID) -> bytes:
-    """What `Person.Erased.replaced` holds, of what is staged."""
-    with unavailable_when_away():
-        rows = await connection.fetch(_REPLACED, command)
-    return b"".join(row["position"].to_bytes(8, "big") + row["before"] + row["after"] for row in rows)
 
 
 def _command(erasure: UUID, number: int) -> UUID:

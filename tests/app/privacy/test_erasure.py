@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -13,28 +12,14 @@ from app.privacy import erasure as erasing
 from app.privacy.erasure import carry_out_due, erase
 from app.privacy.erasure_list import listed
 from app.privacy.requests import ErasureRequests
-from app.settings import Settings
 from app.system import System
-from app.wiring import system as wired
 from domain.catalogue import EVENTS
 from domain.errors import Conflict, Invalid, NotFound
 from domain.person import RECORD, Person
 from domain.ports import EventFilter
 from tests.app.api.conftest import Somebody
-from tests.app.events.conftest import ana, app, bruno, sign_up, visitor
-
-__all__ = ["ana", "app", "bruno", "sign_up", "visitor"]
 
 REASON = "because Zebedee-Marker said so"
-
-
-@pytest.fixture
-async def system(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[System]:
-    """Everything, started; other nodes, of which there are none, are not waited for."""
-    monkeypatch.setattr(erasing, "SIGN_INS_EVERY", 0)
-    settings = Settings.model_validate({"data_dir": tmp_path, "secret_key": "a key for tests alone"})
-    async with wired(settings, database) as running:
-        yield running
 
 
 async def a_named_version(somebody: Somebody) -> UUID:
@@ -108,7 +93,16 @@ async def test_a_second_erasure_finds_it_done(system: System, ana: Somebody) -> 
 
 @pytest.mark.parametrize(
     "step",
-    ["erasure_list.add", "_end_sign_ins", "_stage", "_replaced", "words.forget", "delete_owned", "_is_late"],
+    [
+        "erasure_list.add",
+        "_end_sign_ins",
+        "_stage",
+        "rewriting.replaced",
+        "words.forget",
+        "rewriting.put_in_place",
+        "delete_owned",
+        "_is_late",
+    ],
 )
 async def test_what_stopped_anywhere_is_finished_later(
     system: System, ana: Somebody, monkeypatch: pytest.MonkeyPatch, step: str
