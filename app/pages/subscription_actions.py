@@ -30,6 +30,7 @@ async def pause(page: Page) -> Response:
 async def resume(page: Page) -> Response:
     """Go on where it stood, from now on without the access token that it was made with."""
     found = await store(page).resume(page.person, page.id("subscription"), None)
+    page.system.news.tell([found.id])
     return _back(found.id, done="subscription_resumed")
 
 
@@ -63,7 +64,7 @@ async def deliver_parked(page: Page) -> Response:
     """Take one parked event up again (`position`), or all."""
     form, found = await page.submitted("parked"), await mine(page)
     only = None if not form["position"] else [whole(form, "position", (1, _NO_END))]
-    await Queue(page.system.pool).replay_parked(found.id, only)
+    await Queue(page.system.pool, page.system.news).replay_parked(found.id, only)
     return _back(found.id, done="parked_again")
 
 

@@ -50,6 +50,7 @@ _ERRORS = {
     "connection": N_("The receiver could not be reached. Check the address, and that it is running."),
     "protocol": N_("What answered there does not speak HTTP."),
     "address_refused": N_("Nothing may be sent to this address: it is not a public one."),
+    "not_sent": N_("It could not be sent because of a fault here. It is tried again."),
     "signing_key": N_("The secret cannot be read any more. Make a new one."),
     TIMED_OUT: N_("A worker took it and neither acknowledged it nor gave it back in time."),
     CREDENTIAL_ENDED: N_("The access token that it was made with has ended. Resume it to go on without."),
