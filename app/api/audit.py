@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import base64
 import re
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from app.audit.checkpoints import Checkpoints
-from app.audit.keys import known_keys
+from app.audit.keys import known_keys, log_signer
 from app.audit.proof import consistency, inclusion
 from app.audit.records import read_records
 from app.audit.tree import HEIGHT, MAX_LEVEL, WIDTH, Tree
+from app.database.failures import unavailable_when_away
 from app.events.access import EventAccess
 from app.http.binding import Input
 from app.http.consistency import MAX_POSITION
@@ -32,6 +34,13 @@ _IMMUTABLE = {
     "Cache-Control": "private, max-age=31536000, immutable",
     "Vary": "Authorization, Cookie",
 }
+
+
+_STAMPED = """
+SELECT t.size, t.made_at, t.response, c.note || c.cosignatures AS checkpoint
+FROM time_stamps AS t JOIN checkpoints AS c USING (vkey, size)
+WHERE t.vkey = $1 AND t.size < $2 ORDER BY t.size DESC, t.made_at DESC LIMIT 100
+"""
 
 
 class Range(Input):
@@ -63,6 +72,25 @@ class Consistency(BaseModel):
     first: int
     second: int
     hashes: list[str]
+
+
+class Before(Input):
+    """Only time stamps of smaller sizes than `before`."""
+
+    before: int = Field(MAX_POSITION, ge=0, le=MAX_POSITION)
+
+
+class TimeStamp(BaseModel):
+    """That the first `size` events were there at `made_at`, as a time-stamping authority (RFC 3161) says.
+
+    `response` is its TimeStampResp in base64, over the SHA-256 of the note text of `checkpoint` (all
+    before the empty line, with the last newline).
+    """
+
+    size: int
+    made_at: datetime
+    checkpoint: str
+    response: str
 
 
 @endpoint("GET", "/audit/checkpoint", scope=None, summary="Read the signed head", produces={TEXT: str})
@@ -109,6 +137,23 @@ async def prove(call: Call, position: int) -> Inclusion:
         hashes=[_base64(found) for found in hashes],
         checkpoint=note,
     )
+
+
+@endpoint("GET", "/audit/timestamps", scope=None, summary="List time stamps")
+async def time_stamps(call: Call, query: Before) -> list[TimeStamp]:
+    """The newest 100 RFC 3161 time stamps on checkpoints of this log, largest size first."""
+    vkey = log_signer(call.system.settings).verifier.vkey
+    with unavailable_when_away():
+        rows = await call.system.pool.fetch(_STAMPED, vkey, query.before)
+    return [
+        TimeStamp(
+            size=row["size"],
+            made_at=row["made_at"],
+            checkpoint=row["checkpoint"],
+            response=_base64(row["response"]),
+        )
+        for row in rows
+    ]
 
 
 _TILES: dict[str, Any] = {"scope": "read", "produces": {TILE: None}}
@@ -160,4 +205,14 @@ def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-routes = routes_of(checkpoint, keys, prove_consistency, prove, tile, tile_of_two, tile_of_three, tile_of_four)
+routes = routes_of(
+    checkpoint,
+    keys,
+    prove_consistency,
+    prove,
+    time_stamps,
+    tile,
+    tile_of_two,
+    tile_of_three,
+    tile_of_four,
+)

@@ -7,7 +7,8 @@ The members of the archive:
     leaves.bin          the exact bytes under their leaves, see app/audit/leafdata.py
     proofs.ndjson       of a process only: for each event the path from its leaf to the root
     checkpoints.ndjson  signed checkpoints as the log gave them out, cosignatures included
-    keys.txt            the keys they are signed with, as C2SP verifier keys
+    timestamps.ndjson   time stamps on them (RFC 3161), if there are any
+    keys.txt            the keys of the log and its witnesses, as C2SP verifier keys
     states.ndjson       what the events say when replayed: the state of every stream
     documents/ID.txt    the text of every document
 
@@ -34,6 +35,7 @@ from app.audit.lines import base64_of, line
 from app.audit.proof import consistency, inclusion, tree_root
 from app.audit.rebuilding import Rebuilding
 from app.audit.records import LogRecord, read_records
+from app.audit.timestamps import Stamp
 from app.database.failures import unavailable_when_away
 from app.database.postgres import Pool
 from domain.errors import NotFound
@@ -42,6 +44,7 @@ from domain.registry import dump
 FORMAT = "interlink-export/1"
 EVENTS, LEAVES, PROOFS = "events.ndjson", "leaves.bin", "proofs.ndjson"
 CHECKPOINTS, KEYS, STATES = "checkpoints.ndjson", "keys.txt", "states.ndjson"
+TIME_STAMPS = "timestamps.ndjson"
 
 _HEAD = "SELECT position FROM log_head"
 _LEAVES = "SELECT leaf_hash FROM events WHERE position > $1 AND position <= $2 ORDER BY position LIMIT 50000"
@@ -59,7 +62,7 @@ class SignedCheckpoint:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What vouches for the log: checkpoints (sizes ascending), and the keys they are signed with.
+    """What vouches for the log: checkpoints (sizes ascending), the keys they are signed with, time stamps.
 
     `checkpoint` signs one for a size and root, `sign` a manifest; both give the note.
     """
@@ -68,6 +71,7 @@ class Evidence:
     keys: Sequence[str]
     checkpoint: Callable[[int, bytes], str]
     sign: Callable[[bytes], str]
+    stamps: Sequence[Stamp] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +164,16 @@ class Writing:
                 facts = {"size": found.size, "note": found.note, "path": [*map(base64_of, path)]}
                 member.write(dump(facts) + b"\n")
                 before = found.size
+        self._stamps([stamp for stamp in evidence.stamps if stamp.size <= self._size])
         return root
+
+    def _stamps(self, stamps: Sequence[Stamp]) -> None:
+        if not stamps:
+            return
+        with self._archive.member(TIME_STAMPS) as member:
+            for stamp in stamps:
+                facts = {"size": stamp.size, "response": base64_of(stamp.response)}
+                member.write(dump(facts) + b"\n")
 
     def _rebuilt(self) -> None:
         with self._archive.member(STATES) as member:

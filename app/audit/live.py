@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cryptography.x509 import Certificate
+
 from app.audit.archive import NotAnArchive
 from app.audit.checks import Check
 from app.audit.export import SignedCheckpoint, still
 from app.audit.rebuilding import Rebuilding
 from app.audit.records import read_records
+from app.audit.timestamps import Stamp, check_stamps
 from app.audit.verify import Report, record_checks
 from app.audit.vouching import Vouching
 from app.database.postgres import Pool
@@ -25,25 +28,25 @@ async def verify_log(
     keys: Sequence[str],
     *,
     witnesses: Sequence[str] = (),
+    stamps: Sequence[Stamp] = (),
+    authorities: Sequence[Certificate] = (),
 ) -> Report:
     """Every check on the log as it is now; raises Unavailable, and Invalid for a key that is none.
 
-    `checkpoints` are those it gave out, sizes ascending; `keys` the verifier keys to trust; `witnesses`
-    those of whom must have cosigned.
+    `checkpoints` are those it gave out, sizes ascending, `stamps` time stamps on them; `keys` the verifier
+    keys to trust; `witnesses` those of whom must have cosigned; `authorities` roots of time stamps.
     """
-    async with still(pool) as log:
-        return await verify_still(log, checkpoints, keys, witnesses=witnesses)
-
-
-async def verify_still(
-    log: Pool,
-    checkpoints: Sequence[SignedCheckpoint],
-    keys: Sequence[str],
-    *,
-    witnesses: Sequence[str] = (),
-) -> Report:
-    """The same on a log that does not change meanwhile."""
     vouching = Vouching(keys, witnesses)
+    async with still(pool) as log:
+        report = await verify_still(log, checkpoints, vouching)
+        size = await log.fetchval(_LAST)
+    if stamps:
+        report.checks.append(check_stamps(stamps, vouching.texts, size, roots=authorities))
+    return report
+
+
+async def verify_still(log: Pool, checkpoints: Sequence[SignedCheckpoint], vouching: Vouching) -> Report:
+    """The same, but for time stamps, on a log that does not change meanwhile."""
     report = Report(trusted=vouching.told(own=False))
     checks, tree, replayed = record_checks(None), Frontier(), Rebuilding()
     roots, wanted = {}, {found.size for found in checkpoints}

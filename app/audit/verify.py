@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from cryptography.x509 import Certificate
+
 from app.audit import export, leafdata
 from app.audit.archive import MANIFEST, SIGNATURE, Archive, NotAnArchive, strict_json
 from app.audit.checks import Attachments, Check, Known, Leaves, Order, Payloads, RecordCheck
@@ -22,6 +24,7 @@ from app.audit.note import Checkpoint
 from app.audit.proof import verify_consistency, verify_inclusion
 from app.audit.rebuilding import Rebuilding
 from app.audit.records import LogRecord
+from app.audit.timestamps import Stamp, check_stamps
 from app.audit.vouching import Vouching
 from app.eventlog.merkle import EMPTY_ROOT
 
@@ -50,15 +53,24 @@ def record_checks(process: UUID | None) -> list[RecordCheck]:
     return [Order(process), Leaves(), Payloads(), Attachments(), Known()]
 
 
-def verify_archive(path: Path, *, keys: Sequence[str] = (), witnesses: Sequence[str] = ()) -> Report:
+def verify_archive(
+    path: Path,
+    *,
+    keys: Sequence[str] = (),
+    witnesses: Sequence[str] = (),
+    authorities: Sequence[Certificate] = (),
+) -> Report:
     """Every check on an archive. `keys` are the verifier keys to trust; else those in the archive.
 
-    `witnesses` are the verifier keys of those who must have cosigned.
-
-    Raises NotAnArchive if the file is none, and Invalid for a key that is none.
+    `witnesses` are the verifier keys of those who must have cosigned, `authorities` roots that time
+    stamps must lead to (without any, who made a stamp is not checked). Raises NotAnArchive if the file
+    is none, and Invalid for a key that is none.
     """
     with Archive(path) as archive:
-        return _Verification(archive, keys, witnesses).run()
+        vouching = Vouching(keys or _lines(archive, export.KEYS), witnesses)
+        report = _Verification(archive, vouching, authorities).run()
+        report.trusted = vouching.told(own=not keys)
+        return report
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +89,12 @@ class _Facts:
 class _Verification:
     """One archive being verified."""
 
-    def __init__(self, archive: Archive, keys: Sequence[str], witnesses: Sequence[str]) -> None:
+    def __init__(self, archive: Archive, vouching: Vouching, authorities: Sequence[Certificate]) -> None:
         self._archive = archive
         self._facts = _facts(archive.manifest)
-        given = keys or _lines(archive, export.KEYS)
-        self._vouching = Vouching(given, witnesses)
-        self._report = Report(trusted=self._vouching.told(own=not keys))
+        self._vouching = vouching
+        self._authorities = authorities
+        self._report = Report()
         self._rebuilding = Rebuilding()
         self._leaf_hashes: list[tuple[int, bytes]] = []
         self._last_at: datetime | None = None
@@ -95,6 +107,7 @@ class _Verification:
             self._events,
             self._proven,
             self._checkpoints,
+            self._time_stamps,
             self._replay,
         ):
             part()
@@ -216,6 +229,17 @@ class _Verification:
         if (before.size, before.root) != (self._facts.size, self._facts.root):
             head.fail(f"the newest signed checkpoint ({before.size}) is not of this root", self._facts.size)
         self._report.checks += self._vouching.witnesses(self._facts.size, self._last_at)
+
+    def _time_stamps(self) -> None:
+        """That time stamps are of these checkpoints, and by whom they should be."""
+        if export.TIME_STAMPS not in self._archive:
+            return
+        check = Check("time stamps")
+        with _Noted(check):
+            lines = map(strict_json, self._archive.lines(export.TIME_STAMPS))
+            stamps = [Stamp(found["size"], bytes_of(found["response"])) for found in lines]
+            check = check_stamps(stamps, self._vouching.texts, self._facts.size, roots=self._authorities)
+        self._report.checks.append(check)
 
     def _checkpoint(
         self, found: dict[str, Any], before: Checkpoint, signed: Check, consistent: Check

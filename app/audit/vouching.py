@@ -54,6 +54,8 @@ class Vouching:
         self._cosigned: dict[Verifier, list[tuple[int, int]]] = {
             key: [] for key in self._keys if key.type == COSIGNATURE
         }
+        self.texts: dict[int, str] = {}
+        """The note texts of all checkpoints seen so far, by size."""
         self.roots: Mapping[int, bytes] = {}
         """The roots that the events themselves make, by size, as far as they are known."""
 
@@ -79,6 +81,7 @@ class Vouching:
             raise NotAnArchive(str(error)) from None
         if not any(key.type == ED25519 and key.name == found.origin for key, _ in signers):
             raise NotAnArchive("the checkpoint is not signed by the log that it names")
+        self.texts[found.size] = note.text
         for key, when in signers:
             if when is not None:
                 self._cosigned[key].append((found.size, when))

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import uvloop
 
 from app import logs
-from app.cli import audit, backup, documents, privacy, projections, serving, tail, tokens
+from app.cli import audit, backup, documents, privacy, projections, serving, tail, tokens, witness
 from app.data_dir import exclusive, prepare
 from app.database.embedded import EmbeddedPostgresFailed
 from app.database.migrate import SchemaTooNew
@@ -48,6 +48,6 @@ def parser() -> argparse.ArgumentParser:
     """All commands and what each takes."""
     parser = argparse.ArgumentParser(prog="interlink", description="Co-production, event by event.")
     to = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (serving, projections, documents, tokens, tail, privacy, backup, audit):
+    for group in (serving, projections, documents, tokens, tail, privacy, backup, audit, witness):
         group.commands(to)
     return parser

@@ -14,6 +14,8 @@ from app.data_dir import prepare
 from app.settings import ConfigurationError, Settings
 
 if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
     from app.audit.verify import Report
     from app.database.postgres import Pool
 
@@ -46,8 +48,18 @@ def verify_file(options: argparse.Namespace) -> bool:
 
     if options.file is None:
         return False
-    _tell(verify_archive(options.file, keys=options.key, witnesses=options.witness))
+    authorities = _authorities(options)
+    report = verify_archive(
+        options.file, keys=options.key, witnesses=options.witness, authorities=authorities
+    )
+    _tell(report)
     return True
+
+
+def _authorities(options: argparse.Namespace) -> list[Certificate]:
+    from app.audit.timestamps import trusted_roots
+
+    return [] if options.tsa is None else trusted_roots(options.tsa)
 
 
 def _tell(report: Report) -> None:
@@ -65,8 +77,14 @@ async def _verify_log(settings: Settings, options: argparse.Namespace) -> Report
     prepare(settings.data_dir)
     async with _pool(settings) as pool:
         own = await evidence(settings, pool)
-        keys, witnesses = options.key or own.keys, options.witness
-        return await verify_log(pool, own.checkpoints, keys, witnesses=witnesses)
+        return await verify_log(
+            pool,
+            own.checkpoints,
+            options.key or own.keys,
+            witnesses=options.witness,
+            stamps=own.stamps,
+            authorities=_authorities(options),
+        )
 
 
 @asynccontextmanager
@@ -94,4 +112,7 @@ def commands(to: Parsers) -> None:
     check.add_argument("--key", action="append", default=[], metavar="VKEY", help="a verifier key to trust")
     check.add_argument(
         "--witness", action="append", default=[], metavar="VKEY", help="a witness that must have cosigned"
+    )
+    check.add_argument(
+        "--tsa", type=Path, metavar="PEM", help="roots that the certificates of time stamps must lead to"
     )

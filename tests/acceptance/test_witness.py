@@ -20,7 +20,7 @@ from app.audit.checkpoints import Checkpoints
 from app.audit.keys import log_signer, witness_signer
 from app.audit.records import read_records
 from app.cli import parser
-from app.cli.audit import VerificationFailed
+from app.cli.audit import VerificationFailed, verify_file
 from app.database.postgres import connect_pool
 from app.eventlog.leaf import commitment
 from app.eventlog.merkle import Frontier, leaf_hash
@@ -74,7 +74,8 @@ class Installation:
     async def verify(self, *arguments: str) -> None:
         """`interlink verify`; raises VerificationFailed."""
         options = parser().parse_args(["verify", *arguments])
-        await options.run(self.settings, options)
+        if not verify_file(options):
+            await options.run(self.settings, options)
 
     async def export(self, to: Path) -> None:
         options = parser().parse_args(["export", "--all", "--out", str(to)])

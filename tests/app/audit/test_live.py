@@ -13,6 +13,7 @@ from app.audit.export import SignedCheckpoint, export
 from app.audit.live import verify_log, verify_still
 from app.audit.records import read_records
 from app.audit.verify import Report, verify_archive
+from app.audit.vouching import Vouching
 from app.database.postgres import Pool
 from app.eventlog.merkle import Frontier
 from app.system import System
@@ -88,7 +89,7 @@ async def _tampered(pool: Pool, told: Sequence[SignedCheckpoint], sql: str, *arg
         await transaction.start()
         await connection.execute("SET LOCAL session_replication_role = replica")
         await connection.execute(sql, *args)
-        report = await verify_still(cast(Any, connection), told, [KEY.vkey])
+        report = await verify_still(cast(Any, connection), told, Vouching([KEY.vkey]))
         await transaction.rollback()
         return report
 
