@@ -72,7 +72,7 @@ async def create(page: Page) -> Response:
     id = new_id(page.context(form), "subscription")
     try:
         if await _is_made(page, id):  # sent twice: the secret was shown the first time
-            return RedirectResponse(f"{ONE}/{id}?done=subscription_made", 303, NO_STORE)
+            return _made(id, kind, again=True)
         values = _entered(page, form, kind)  # in the order of the form, as what is wrong is told
         start, cursor = await start_of(page, form, "start")
         made = await store(page).create(
@@ -81,7 +81,7 @@ async def create(page: Page) -> Response:
     except (Invalid, Conflict) as refusal:
         return await _form(page.refused(form, refusal), kind, None)
     if made.kind == "pull":
-        return RedirectResponse(f"{ONE}/{id}?done=subscription_made", 303, NO_STORE)
+        return _made(id, kind, again=False)
     return await show_keys(page, made, await webhooks(page).rotate(id))
 
 
@@ -157,6 +157,11 @@ def _kind(page: Page) -> Kind:
     if kind is None:
         raise NotFound("no such kind of subscription")
     return kind
+
+
+def _made(id: UUID, kind: Kind, *, again: bool) -> RedirectResponse:
+    notice = "secret_shown" if again and kind == "webhook" else "subscription_made"
+    return RedirectResponse(f"{ONE}/{id}?done={notice}", 303, NO_STORE)
 
 
 async def _is_made(page: Page, id: UUID) -> bool:
