@@ -69,8 +69,11 @@ async def database(settings: Settings, *, keep_running: bool = False) -> AsyncIt
 
 
 @asynccontextmanager
-async def system(settings: Settings, url: str) -> AsyncIterator[System]:
-    """All parts, started, on a migrated database; stopped in the reverse order."""
+async def system(settings: Settings, url: str, *, sends: bool = True) -> AsyncIterator[System]:
+    """All parts, started, on a migrated database; stopped in the reverse order.
+
+    Unless it `sends`, nothing leaves the house: no subscription is fed, no webhook delivered.
+    """
     async with AsyncExitStack() as stack:
         pool = await connect_pool(url)
         stack.push_async_callback(_close, pool)
@@ -108,12 +111,13 @@ async def system(settings: Settings, url: str) -> AsyncIterator[System]:
         )
         await stack.enter_async_context(background(watch_rights(result)))
         await stack.enter_async_context(background(watch_sign_ins(result)))
-        await stack.enter_async_context(background(send_webhooks(result)))
+        if sends:
+            await stack.enter_async_context(background(send_webhooks(result)))
+            await stack.enter_async_context(background(Feeder(result, url).run()))
         await stack.enter_async_context(background(follow(result)))
         await stack.enter_async_context(background(carry_out(result)))
         await stack.enter_async_context(background(retain_daily(result, periods(settings.retention))))
         await stack.enter_async_context(background(result.news.run(url, pool, result.sign_in.ended)))
-        await stack.enter_async_context(background(Feeder(result, url).run()))
         await stack.enter_async_context(background(sign_heads(result)))
         await stack.enter_async_context(background(cosign_heads(result)))
         await stack.enter_async_context(background(check_daily(result)))

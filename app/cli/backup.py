@@ -34,7 +34,7 @@ async def restore(settings: Settings, options: argparse.Namespace) -> None:
             await _check_empty(url)
         await load(url, options.file)
         await migrate(url)
-        async with system(settings, url) as running:
+        async with system(settings, url, sends=False) as running:
             erased = await erase_again(running)
     print(f"restored from {options.file}; {erased} erased again")
 

@@ -24,7 +24,7 @@ async def erase(settings: Settings, options: argparse.Namespace) -> None:
 
     if not options.yes and not _confirmed(options):
         raise ConfigurationError("nobody was erased; to erase without being asked, say --yes")
-    async with database(settings) as url, system(settings, url) as running:
+    async with database(settings) as url, system(settings, url, sends=False) as running:
         person = await _person(running, options.person)
         erasure = await erase_person(running, person, basis=options.reason, text=options.text, by=None)
     print(f"person {erasure.person} is erased")
@@ -35,7 +35,7 @@ async def my_data(settings: Settings, options: argparse.Namespace) -> None:
     from app.privacy.my_data import my_data as pieces_of
     from app.wiring import database, system
 
-    async with database(settings) as url, system(settings, url) as running:
+    async with database(settings) as url, system(settings, url, sends=False) as running:
         person = await _person(running, options.person)
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
@@ -57,7 +57,7 @@ async def retain(settings: Settings, options: argparse.Namespace) -> None:
     if not kept:
         raise ConfigurationError(f"RETENTION is not set; it may name {', '.join(expiring())}")
     quiet = settings.model_copy(update={"retention": ""})
-    async with database(settings) as url, system(quiet, url) as running:
+    async with database(settings) as url, system(quiet, url, sends=False) as running:
         found = await empty(running, kept, dry_run=options.dry_run)
     for each in found:
         done = "to be emptied" if options.dry_run else "emptied"

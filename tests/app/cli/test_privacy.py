@@ -1,40 +1,39 @@
-"""`interlink erase`, `my-data`, `backup` and `restore`, as an operator types them."""
+"""`interlink erase`, `my-data`, `retain`, `backup` and `restore`, as an operator types them."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
+from app.cli import REFUSALS, parser
 from app.database.postgres import connect_pool
 from app.eventlog.postgres import PostgresEventLog
+from app.settings import load
 from tests.builders import a_process, make_system
 from tests.serving import INTERLINK
 
 EMAIL = "marker@example.org"
-Run = Callable[..., subprocess.CompletedProcess[str]]
+Run = Callable[..., Awaitable[tuple[int, str]]]
 
 
 @pytest.fixture
-def run(database: str, tmp_path: Path) -> Run:
-    """Runs a command on the test's database; answers are awaited from no terminal."""
+def run(database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command on the test's database, without a terminal; exit code and what it said."""
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "DATABASE_URL": database, "DATA_DIR": str(tmp_path / "data")}
-        return subprocess.run(
-            [INTERLINK, *arguments],
-            check=False,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            input="",
-        )
+    async def run(*arguments: str, **environment: str) -> tuple[int, str]:
+        options = parser().parse_args(arguments)
+        given = {"DATABASE_URL": database, "DATA_DIR": str(tmp_path / "data"), **environment}
+        (tmp_path / "data").mkdir(exist_ok=True)
+        try:
+            await options.run(load(given), options)
+        except REFUSALS as error:
+            return 1, str(error)
+        return 0, capsys.readouterr().out
 
     return run
 
@@ -54,9 +53,9 @@ async def populate(url: str) -> None:
 async def test_backup_erase_restore_and_nobody_comes_back(database: str, run: Run, tmp_path: Path) -> None:
     await populate(database)
     data, backup = tmp_path / "my.json", tmp_path / "backup"
-
-    def operate() -> list[tuple[int, str]]:
-        commands = [
+    said = [
+        await run(*command)
+        for command in [
             ("my-data", "--person", EMAIL, "--out", str(data)),
             ("backup", "--out", str(backup)),
             ("erase", EMAIL, "--reason", "objection"),
@@ -65,10 +64,7 @@ async def test_backup_erase_restore_and_nobody_comes_back(database: str, run: Ru
             ("restore", str(backup), "--replace"),
             ("erase", EMAIL, "--reason", "objection", "--yes"),
         ]
-        found = [run(*command) for command in commands]
-        return [(each.returncode, each.stdout + each.stderr) for each in found]
-
-    said = await asyncio.to_thread(operate)
+    ]
     assert [code for code, _ in said] == [0, 0, 1, 0, 1, 0, 1], said
     assert "say --yes" in said[2][1]
     assert "say --replace" in said[4][1]
@@ -76,3 +72,28 @@ async def test_backup_erase_restore_and_nobody_comes_back(database: str, run: Ru
     assert "nobody with this e-mail" in said[6][1]
     assert [row["email"] for row in json.loads(data.read_text())["profile"]] == [EMAIL]
     assert data.stat().st_mode & 0o077 == 0
+
+
+async def test_what_expires_is_told_before_it_is_done(database: str, run: Run) -> None:
+    assert await run("retain") == (
+        1,
+        "RETENTION is not set; it may name access.recorded, document.version_named",
+    )
+    kept = {"RETENTION": "access.recorded=P1Y"}
+    assert (await run("retain", "--dry-run", **kept))[1].endswith(": 0 to be emptied\n")
+    assert (await run("retain", **kept))[1].endswith(": 0 emptied\n")
+
+
+def test_a_refusal_is_one_line_and_an_exit_code(database: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "DATABASE_URL": database, "DATA_DIR": str(tmp_path / "data")}
+    done = subprocess.run(
+        [INTERLINK, "erase", EMAIL, "--reason", "objection", "--yes"],
+        check=False,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "interlink: nobody with this e-mail is known here\n"
