@@ -128,6 +128,22 @@ async def resolve(host: str, port: int) -> Sequence[str]:
     return [str(entry[4][0]) for entry in found]
 
 
+async def addresses(host: str, port: int, resolve: Resolve, *, allow_private: bool) -> Sequence[str]:
+    """What a name resolves to now, all of it checked.
+
+    Raises AddressRefused, TimeoutError, and OSError for a name that cannot be resolved.
+    """
+    try:
+        async with asyncio.timeout(CONNECTING):
+            found = await resolve(host, port)
+    except UnicodeError:
+        raise OSError("this is no name") from None
+    checked = list(dict.fromkeys(found))[:_ADDRESSES]
+    if not allow_private and not all(map(is_public, checked)):
+        raise AddressRefused("the name leads to an address that is not a public one")
+    return checked
+
+
 class _Connector(httpcore.AsyncNetworkBackend):
     """Opens connections to checked addresses only. httpcore does TLS on them with the URL's own name."""
 
@@ -154,16 +170,11 @@ class _Connector(httpcore.AsyncNetworkBackend):
 
     async def _addresses(self, host: str, port: int) -> Sequence[str]:
         try:
-            async with asyncio.timeout(CONNECTING):
-                found = await self._resolve(host, port)
+            return await addresses(host, port, self._resolve, allow_private=self._allow_private)
         except TimeoutError:
             raise httpcore.ConnectTimeout("resolving the name took too long") from None
-        except (OSError, UnicodeError):
+        except OSError:
             raise httpcore.ConnectError("the name cannot be resolved") from None
-        addresses = list(dict.fromkeys(found))[:_ADDRESSES]
-        if not self._allow_private and not all(map(is_public, addresses)):
-            raise AddressRefused("the name leads to an address that is not a public one")
-        return addresses
 
     async def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None

@@ -8,20 +8,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-import httpx
-
 from app.events.access import EventAccess
 from app.events.access_log import Reader
-from app.subscriptions.address_guard import (
-    AddressRefused,
-    GuardedTransport,
-    Resolve,
-    guarded_client,
-    read_bounded,
-    resolve,
-)
+from app.subscriptions.address_guard import AddressRefused, Resolve, resolve
 from app.subscriptions.delivery_log import Attempt, Cause, Delivery, DeliveryLog, Outcome
 from app.subscriptions.message import Message, compose
+from app.subscriptions.posting import BrokenAnswer, Posting
 from app.subscriptions.schedule import Ack, Answer, decide, parse_retry_after
 from app.subscriptions.signing import BadSecret, Signer
 from app.subscriptions.store import Subscriptions
@@ -29,7 +21,6 @@ from app.subscriptions.webhook import Webhook, Webhooks
 from app.system import System
 from domain.ports import RecordedEvent
 
-ANSWER_READ = 64 * 1024  # bytes; what comes after that is not looked at
 KEYS_KEPT = 1.0  # seconds; other keys sign after that at the latest
 _SIGNERS = 1_000  # webhooks whose keys are kept
 
@@ -41,7 +32,7 @@ class Courier:
         self._system = system
         self.within = system.settings.webhook_timeout if within is None else within
         allowed = system.settings.webhook_allow_private
-        self._client = guarded_client(GuardedTransport(allow_private=allowed, resolve=resolve))
+        self._posting = Posting(allow_private=allowed, resolve=resolve)
         self._signers: dict[UUID, tuple[Signer, float]] = {}
         self.webhooks = Webhooks(system.pool, system.settings.signing_key())
         self.log = DeliveryLog(system.pool)
@@ -50,7 +41,7 @@ class Courier:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._client.aclose()
+        await self._posting.close()
 
     async def events(self, webhook: Webhook, positions: Sequence[int]) -> list[RecordedEvent]:
         """Those of the events that the owner may see now, in this order; raises Unavailable."""
@@ -74,17 +65,19 @@ class Courier:
             signer = await self._signer(webhook.id)
             headers |= signer.headers(message.id, int(time.time()), message.body)
             async with asyncio.timeout(self.within):
-                return await self._exchange(webhook.url, headers, message.body)
+                answered = await self._posting.post(webhook.url, headers, message.body)
         except BadSecret:
             return Answer(None, error="signing_key")
         except AddressRefused:
             return Answer(None, error="address_refused")
-        except (TimeoutError, httpx.TimeoutException):
+        except TimeoutError:
             return Answer(None, error="timeout")
-        except httpx.ProtocolError:
+        except BrokenAnswer:
             return Answer(None, error="protocol")
-        except (httpx.HTTPError, httpx.InvalidURL, OSError):
+        except OSError:
             return Answer(None, error="connection")
+        wish = parse_retry_after(answered.headers.get("retry-after"), datetime.now(UTC))
+        return Answer(answered.status, retry_after=wish)
 
     async def _signer(self, webhook: UUID) -> Signer:
         """Of the keys as they were a moment ago."""
@@ -97,12 +90,6 @@ class Courier:
             self._signers.clear()
         self._signers[webhook] = (signer, now)
         return signer
-
-    async def _exchange(self, url: str, headers: dict[str, str], body: bytes) -> Answer:
-        async with self._client.stream("POST", url, headers=headers, content=body) as response:
-            await read_bounded(response, ANSWER_READ)
-            wish = parse_retry_after(response.headers.get("retry-after"), datetime.now(UTC))
-            return Answer(response.status_code, retry_after=wish)
 
     async def send_once(
         self, webhook: Webhook, message: Message, *, cause: Cause, positions: Sequence[int] = ()

@@ -140,7 +140,8 @@ class Sending:
             due = [one for one in handful.due if one.lease in kept]
             access = self._access_of(handful.webhook.owner)
             read = [one for one in due if one.position in events]
-            seen = [one for one in read if await access.may_see(events[one.position])]
+            may = await asyncio.gather(*(access.may_see(events[one.position]) for one in read))
+            seen = [one for one, visible in zip(read, may, strict=True) if visible]
             chosen.append((handful, due, seen))
         now = time.monotonic()
         for handful, due, seen in chosen:
