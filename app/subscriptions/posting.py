@@ -88,6 +88,7 @@ class _Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
+            self.reusable = False
             self._fail(str(error))
             return
         if not self._whole_head and self._head > HEAD:
@@ -116,6 +117,11 @@ class _Connection(asyncio.Protocol):
     def _done(self) -> None:
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(self._answer)
+            self._answer = Answered()  # whatever still comes is no part of it
+
+    def on_message_begin(self) -> None:
+        if self._ended is None or self._ended.done():
+            self.reusable = False  # an answer that nobody asked for
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._answer.headers[name.decode("latin-1").lower()] = value.decode("latin-1")

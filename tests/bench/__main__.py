@@ -9,13 +9,14 @@ import sys
 
 import uvloop
 
-from tests.bench import eventlog, live, loading, past, projections
+from tests.bench import eventlog, live, loading, past, projections, webhooks
 
 BENCHES = {
     "eventlog": lambda: uvloop.run(eventlog.main()),
     "projections": lambda: uvloop.run(projections.main()),
     "loading": lambda: uvloop.run(loading.main()),
     "past": lambda: uvloop.run(past.main()),
+    "webhooks": webhooks.main,
     "live": lambda: live.main(scenarios),
 }
 
