@@ -74,6 +74,12 @@ class Consistency(BaseModel):
     hashes: list[str]
 
 
+class Wanted(Input):
+    """With `cosigned`, the last head that has cosignatures; they come about a second after the head."""
+
+    cosigned: bool = False
+
+
 class Before(Input):
     """Only time stamps of smaller sizes than `before`."""
 
@@ -94,10 +100,13 @@ class TimeStamp(BaseModel):
 
 
 @endpoint("GET", "/audit/checkpoint", scope=None, summary="Read the signed head", produces={TEXT: str})
-async def checkpoint(call: Call) -> Response:
-    """The last signed head of the log, as a C2SP checkpoint."""
-    _, note = await Checkpoints.of(call.system).covering(0)
-    return Response(note, headers={"Cache-Control": "no-cache"}, media_type=TEXT)
+async def checkpoint(call: Call, query: Wanted) -> Response:
+    """The last signed head of the log, as a C2SP checkpoint; or the last that a witness cosigned."""
+    checkpoints = Checkpoints.of(call.system)
+    found = await (checkpoints.latest(cosigned=True) if query.cosigned else checkpoints.covering(0))
+    if found is None:
+        raise NotFound("no witness cosigned a head yet")
+    return Response(found[1], headers={"Cache-Control": "no-cache"}, media_type=TEXT)
 
 
 @endpoint("GET", "/audit/keys", scope=None, summary="List the log's keys", produces={TEXT: str})

@@ -31,6 +31,10 @@ _STORE = """
 INSERT INTO checkpoints (size, vkey, root, note) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
 """
 _LATEST = "SELECT size, note, cosignatures FROM checkpoints WHERE vkey = $1 ORDER BY size DESC LIMIT 1"
+_COSIGNED = """
+SELECT size, note, cosignatures FROM checkpoints
+WHERE vkey = $1 AND cosignatures <> '' ORDER BY size DESC LIMIT 1
+"""
 
 log = structlog.get_logger(__name__)
 
@@ -71,10 +75,14 @@ class Checkpoints:
             await self._pool.execute(_STORE, frontier.size, vkey, root, text)
         return frontier.size
 
-    async def latest(self) -> tuple[int, str] | None:
-        """Size and note, cosignatures included, of the last head signed; raises Unavailable."""
+    async def latest(self, *, cosigned: bool = False) -> tuple[int, str] | None:
+        """Size and note, cosignatures included, of the last head signed; raises Unavailable.
+
+        `cosigned`: of the last one that has cosignatures.
+        """
         with unavailable_when_away():
-            row = await self._pool.fetchrow(_LATEST, self._signer.verifier.vkey)
+            statement = _COSIGNED if cosigned else _LATEST
+            row = await self._pool.fetchrow(statement, self._signer.verifier.vkey)
         return None if row is None else (row["size"], row["note"] + row["cosignatures"])
 
     async def covering(self, size: int) -> tuple[int, str]:

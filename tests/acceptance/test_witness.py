@@ -25,6 +25,7 @@ from app.database.postgres import connect_pool
 from app.eventlog.leaf import commitment
 from app.eventlog.merkle import Frontier, leaf_hash
 from app.settings import Settings
+from tests.app.audit.test_note import independently_verified
 from tests.conftest import database_url
 from tests.serving import ServerProcess
 
@@ -88,9 +89,18 @@ class Installation:
         found = re.search(rf"^{re.escape(f'{name}{{{label}}}')} (.*)$", text, re.MULTILINE)
         return float(found[1]) if found else None
 
+    def keys(self) -> list[str]:
+        """The log's and the witness's, as anybody may read them."""
+        return "".join(
+            httpx.get(f"{self.server.url}/audit/{of}").text for of in ("keys", "witness/keys")
+        ).split()
+
+    def checkpoint(self, **query: bool) -> httpx.Response:
+        return httpx.get(f"{self.server.url}/audit/checkpoint", params=query)
+
     def head(self) -> tuple[note.Checkpoint, list[str]]:
         """The newest checkpoint, and who signed it."""
-        found = note.parse(httpx.get(f"{self.server.url}/audit/checkpoint").content)
+        found = note.parse(self.checkpoint().content)
         return note.parse_checkpoint(found), [signature.name for signature in found.signatures]
 
 
@@ -164,6 +174,8 @@ async def test_a_rewritten_history_is_not_cosigned(pair: list[Installation], tmp
             assert ours.figure("interlink_witness_refused", witness=name) == 0
             await ours.verify("--witness", other.witness)
         before = forger.head()[0]
+        for key in (forger.keys()[0], honest.keys()[1]):
+            assert independently_verified(forger.checkpoint(cosigned=True).content, key)
         await forger.export(tmp_path / "before")
         await forger.verify(str(tmp_path / "before"), "--witness", honest.witness)
 
@@ -187,6 +199,7 @@ async def test_a_rewritten_history_is_not_cosigned(pair: list[Installation], tmp
         assert forger.server.client().post("/api/v1/processes", json=body).status_code == 201
         await until(lambda: (honest.figure(refused, log=forger.origin) or 0) > 1, "nor what follows")
         assert forger.head()[1] == [forger.origin]
+        assert forger.checkpoint(cosigned=True).status_code == 404
         await forger.export(tmp_path / "after")
         with pytest.raises(VerificationFailed, match=rf"witness {honest.origin}"):
             await forger.verify(str(tmp_path / "after"), "--witness", honest.witness)
