@@ -1,15 +1,13 @@
-"""The file in which a log, or one process of it, leaves the house: a zip archive with a manifest.
+"""Reads an archive that a log, or one process of it, left the house in.
 
 Archives come from anywhere: whatever a name, a size or a compressed stream claims is checked before
 it is believed, nothing is ever unpacked to disk, and no more than a line is held of a large member.
-The same content always gives the same bytes: members carry no time of their own.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import os
 import re
 import zipfile
 import zlib
@@ -17,14 +15,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any
 
+from app.audit.archive_writing import MANIFEST, SIGNATURE, plain_entry
 from domain.errors import Invalid
-from domain.registry import dump
 
-MANIFEST = "manifest.json"
-SIGNATURE = "manifest.sig"
 LARGEST_NUMBER = 2**63 - 1
 LARGEST_LINE = 256 * 2**20
 LARGEST_WHOLE = 64 * 2**20
@@ -35,7 +30,6 @@ _UNPACKED, _RATIO = 2**30, 100  # an archive may unpack to 1 GiB, or to a hundre
 _NAME = re.compile(r"(?:documents/)?[a-z0-9][a-z0-9-]{0,63}\.[a-z]{2,6}")
 _CHUNK = 2**20
 _END = 22  # bytes of what ends a zip archive without a comment
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError)
 
 
@@ -44,76 +38,6 @@ class NotAnArchive(Invalid):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, code="archive_invalid")
-
-
-class ArchiveWriter:
-    """Writes one archive; it appears under its name only when it is whole."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        self._zip = zipfile.ZipFile(self._part, "x", allowZip64=True)
-        self.members: dict[str, dict[str, Any]] = {}
-
-    def __enter__(self) -> ArchiveWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._zip.close()
-        if kind is not None:
-            self._part.unlink(missing_ok=True)
-            return
-        with self._part.open("rb") as written:
-            os.fsync(written.fileno())
-        self._part.replace(self._path)
-
-    @contextmanager
-    def member(self, name: str) -> Iterator[Member]:
-        """A member to write to, one at a time; its size and digest go to the manifest."""
-        with self._zip.open(_info(name), "w", force_zip64=True) as to:
-            member = Member(to)
-            yield member
-        self.members[name] = {"size": member.size, "sha256": member.digest()}
-
-    def add(self, name: str, data: bytes) -> None:
-        """A member at once."""
-        with self.member(name) as to:
-            to.write(data)
-
-    def manifest(self, facts: dict[str, Any]) -> bytes:
-        """Write the manifest, which names all other members; returns its bytes."""
-        data = dump(facts | {"members": self.members})
-        self._put(MANIFEST, data)
-        return data
-
-    def signature(self, note: str) -> None:
-        """Write the signed note over the manifest."""
-        self._put(SIGNATURE, note.encode())
-
-    def _put(self, name: str, data: bytes) -> None:
-        with self._zip.open(_info(name), "w", force_zip64=True) as to:
-            to.write(data)
-
-
-class Member:
-    """A member being written."""
-
-    def __init__(self, to: IO[bytes]) -> None:
-        self._to = to
-        self._hash = sha256()
-        self.size = 0
-
-    def write(self, data: bytes) -> None:
-        """Append bytes."""
-        self._to.write(data)
-        self._hash.update(data)
-        self.size += len(data)
-
-    def digest(self) -> str:
-        """SHA-256 of all so far, hex."""
-        return self._hash.hexdigest()
 
 
 class Archive:
@@ -238,14 +162,6 @@ def _no_number(text: str) -> float:
     raise ValueError("only whole numbers are used")
 
 
-def _info(name: str) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(name, _EPOCH)
-    info.compress_type = zipfile.ZIP_DEFLATED
-    info.external_attr = 0o644 << 16
-    info.create_system = 3
-    return info
-
-
 def _checked(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
     """The entries by name, once none of them is dangerous."""
     entries = archive.infolist()
@@ -274,7 +190,7 @@ def _check_layout(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], size
     at, file = 0, archive.fp
     assert file is not None  # it is open
     for entry in entries:
-        expected = _info(entry.filename)
+        expected = plain_entry(entry.filename)
         expected.CRC, expected.file_size, expected.compress_size = (
             entry.CRC,
             entry.file_size,
@@ -291,7 +207,7 @@ def _check_layout(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], size
 
 
 def _is_plain(entry: zipfile.ZipInfo) -> bool:
-    plain = _info(entry.filename)
+    plain = plain_entry(entry.filename)
     told = (
         "date_time",
         "external_attr",

@@ -11,6 +11,7 @@ The members of the archive:
     keys.txt            the keys of the log and its witnesses, as C2SP verifier keys
     states.ndjson       what the events say when replayed: the state of every stream
     documents/ID.txt    the text of every document
+    provenance.jsonld   of a process only: who did what to what, because of what, as PROV-O
 
 The whole log needs no proofs: the root is computed from all its leaves. A process carries a path for
 each event instead of the leaf hashes of all other processes: 32 bytes for each doubling of the log
@@ -20,35 +21,42 @@ payload of the process are in it too.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from typing import Any, cast
 from uuid import UUID
 
 from app.audit import leafdata
-from app.audit.archive import ArchiveWriter
-from app.audit.checks import ERASED, REWRITE_SIZE
+from app.audit.archive_writing import ArchiveWriter
+from app.audit.checks import REWRITE_SIZE
 from app.audit.leafdata import Levels
 from app.audit.lines import base64_of, line
 from app.audit.proof import consistency, inclusion, tree_root
+from app.audit.provenance import CLOSING, OPENING, Provenance
 from app.audit.rebuilding import Rebuilding
 from app.audit.records import LogRecord, read_records
 from app.audit.timestamps import Stamp
 from app.database.failures import unavailable_when_away
 from app.database.postgres import Pool
+from app.eventlog.merkle import HASH_SIZE
+from domain.catalogue import REWRITING
 from domain.errors import NotFound
+from domain.ports import RecordedEvent
 from domain.registry import dump
 
 FORMAT = "interlink-export/1"
 EVENTS, LEAVES, PROOFS = "events.ndjson", "leaves.bin", "proofs.ndjson"
 CHECKPOINTS, KEYS, STATES = "checkpoints.ndjson", "keys.txt", "states.ndjson"
-TIME_STAMPS = "timestamps.ndjson"
+TIME_STAMPS, PROVENANCE = "timestamps.ndjson", "provenance.jsonld"
 
+_IN_MEMORY = 8 * 2**20  # bytes of a member that is not yet put down; what is more goes to a file
 _HEAD = "SELECT position FROM log_head"
 _LEAVES = "SELECT leaf_hash FROM events WHERE position > $1 AND position <= $2 ORDER BY position LIMIT 50000"
-_ERASED = "SELECT position FROM events WHERE type = $1 AND position <= $2 ORDER BY position"
+_REWRITING = "SELECT position FROM events WHERE type = ANY ($1) AND position <= $2 ORDER BY position"
 _REPLACED = "SELECT position FROM events WHERE process = $1 AND position <= $2 AND commitment IS NOT NULL"
 
 
@@ -94,16 +102,41 @@ async def still(pool: Pool) -> AsyncIterator[Pool]:
             yield cast(Pool, connection)  # has the reading methods that a pool has
 
 
-async def export(pool: Pool, path: Path, evidence: Evidence, *, process: UUID | None = None) -> Exported:
-    """Write the archive, up to the log's end as it is now; raises NotFound, Unavailable, OSError."""
+Given = Callable[[Iterable[RecordedEvent]], None]
+"""Is told which events go into an archive."""
+
+
+def _nobody(events: Iterable[RecordedEvent]) -> None:
+    pass
+
+
+async def export(
+    pool: Pool,
+    path: Path,
+    evidence: Evidence,
+    *,
+    process: UUID | None = None,
+    given: Given = _nobody,
+) -> Exported:
+    """Write the archive, up to the log's end as it is now; raises NotFound, Unavailable, OSError.
+
+    What takes long runs in threads: a server goes on serving meanwhile.
+    """
     async with still(pool) as log:
         size: int = await log.fetchval(_HEAD)
         with ArchiveWriter(path) as archive:
             writing = Writing(archive, size, process)
             with writing.events() as feed:
-                async for record in _records(log, size, process):
-                    feed(record)
-            return writing.finish(await _leaf_hashes(log, size), evidence)
+                async for page in _records(log, size, process):
+                    given(record.event for record in page)
+                    await asyncio.to_thread(_feed, feed, page)
+            leaf_hashes = await _leaf_hashes(log, size)
+            return await asyncio.to_thread(writing.finish, leaf_hashes, evidence)
+
+
+def _feed(feed: Callable[[LogRecord], None], page: Iterable[LogRecord]) -> None:
+    for record in page:
+        feed(record)
 
 
 class Writing:
@@ -115,26 +148,30 @@ class Writing:
         self._size = size
         self._process = process
         self._rebuilding = Rebuilding()
-        self._leaves: list[bytes] = []
+        self._provenance = Provenance()
         self._positions: list[int] = []
         self._documents = 0
 
     @contextmanager
     def events(self) -> Iterator[Callable[[LogRecord], None]]:
-        """What takes the records; beside them the leaf data, which is put down when they are through."""
-        with self._archive.member(EVENTS) as member:
+        """What takes the records; what goes to other members is put down when they are through."""
+        with SpooledTemporaryFile(_IN_MEMORY) as leaves, SpooledTemporaryFile(_IN_MEMORY) as told:
+            told.write(OPENING)
+            with self._archive.member(EVENTS) as member:
 
-            def feed(record: LogRecord) -> None:
-                member.write(line(record) + b"\n")
-                self._leaves.append(leafdata.packed(record.header + record.commitment))
-                self._positions.append(record.event.position)
-                if self._process is None or record.event.process == self._process:
-                    self._rebuilding.feed(record.event)
+                def feed(record: LogRecord) -> None:
+                    member.write(line(record) + b"\n")
+                    leaves.write(leafdata.packed(record.header + record.commitment))
+                    self._positions.append(record.event.position)
+                    if self._process in (None, record.event.process):
+                        self._rebuilding.feed(record.event)
+                        told.write(self._provenance.piece(record.event) if self._process else b"")
 
-            yield feed
-        with self._archive.member(LEAVES) as member:
-            for leaf in self._leaves:
-                member.write(leaf)
+                yield feed
+            self._archive.copy(LEAVES, leaves)
+            if self._process is not None:
+                told.write(CLOSING)
+                self._archive.copy(PROVENANCE, told)
 
     def finish(self, leaf_hashes: bytes, evidence: Evidence) -> Exported:
         """The rest. `leaf_hashes` are all those of the tree, 32 bytes each; raises NotFound."""
@@ -196,23 +233,23 @@ class Writing:
         }
 
 
-async def _records(log: Pool, size: int, process: UUID | None) -> AsyncIterator[LogRecord]:
-    """The records of the export in the order of the log, erasures among those of a process."""
+async def _records(log: Pool, size: int, process: UUID | None) -> AsyncIterator[list[LogRecord]]:
+    """Pages of the export's records in the order of the log, erasures among those of a process."""
     erasures = [] if process is None else await _erasures(log, size, process)
     async for page in read_records(log, through=size, process=process):
-        for record in page:
-            while erasures and erasures[0].event.position < record.event.position:
-                yield erasures.pop(0)
-            yield record
-    for found in erasures:
-        yield found
+        last = page[-1].event.position
+        among = [record for record in erasures if record.event.position < last]
+        erasures = erasures[len(among) :]
+        yield sorted([*page, *among], key=lambda record: record.event.position) if among else page
+    if erasures:
+        yield erasures
 
 
 async def _erasures(log: Pool, size: int, process: UUID) -> list[LogRecord]:
     """The erasures, ascending, that replaced a payload of the process."""
     replaced = {row["position"] for row in await log.fetch(_REPLACED, process, size)}
     found: list[LogRecord] = []
-    for row in await log.fetch(_ERASED, ERASED, size) if replaced else ():
+    for row in await log.fetch(_REWRITING, [*REWRITING], size) if replaced else ():
         at: int = row["position"]
         async for page in read_records(log, after=at - 1, through=at):
             found += [record for record in page if _names(record.event.attachment or b"", replaced)]
@@ -220,13 +257,10 @@ async def _erasures(log: Pool, size: int, process: UUID) -> list[LogRecord]:
 
 
 async def _leaf_hashes(log: Pool, size: int) -> bytes:
-    found: list[bytes] = []
-    while len(found) < size:
-        rows = await log.fetch(_LEAVES, len(found), size)
-        if not rows:
-            break
-        found += [row["leaf_hash"] for row in rows]
-    return b"".join(found)
+    found = bytearray()
+    while rows := await log.fetch(_LEAVES, len(found) // HASH_SIZE, size):
+        found += b"".join(row["leaf_hash"] for row in rows)
+    return bytes(found)
 
 
 def _names(data: bytes, positions: set[int]) -> bool:

@@ -39,7 +39,7 @@ def line(record: LogRecord) -> bytes:
         "version": event.version,
         "type": event.type,
         "schema_version": event.schema_version,
-        "recorded_at": _time(event.recorded_at),
+        "recorded_at": time_of(event.recorded_at),
         "tags": event.tags,
         "payload": _text(event.payload),
         "attachment": None if event.attachment is None else base64_of(event.attachment),
@@ -109,7 +109,8 @@ def _payload(value: object) -> bytes:
     return bytes_of(value["base64"]) if isinstance(value, dict) else _string(value).encode()
 
 
-def _time(moment: datetime) -> str:
+def time_of(moment: datetime) -> str:
+    """RFC 3339 in UTC, with microseconds."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 

@@ -17,11 +17,13 @@ from uuid import UUID
 from cryptography.x509 import Certificate
 
 from app.audit import export, leafdata
-from app.audit.archive import MANIFEST, SIGNATURE, Archive, NotAnArchive, strict_json
+from app.audit.archive import Archive, NotAnArchive, strict_json
+from app.audit.archive_writing import MANIFEST, SIGNATURE
 from app.audit.checks import Attachments, Check, Known, Leaves, Order, Payloads, RecordCheck
 from app.audit.lines import base64_of, bytes_of, read_line
 from app.audit.note import Checkpoint
 from app.audit.proof import verify_consistency, verify_inclusion
+from app.audit.provenance import Told
 from app.audit.rebuilding import Rebuilding
 from app.audit.records import LogRecord
 from app.audit.timestamps import Stamp, check_stamps
@@ -29,6 +31,8 @@ from app.audit.vouching import Vouching
 from app.eventlog.merkle import EMPTY_ROOT
 
 _ALWAYS = (export.EVENTS, export.LEAVES, export.CHECKPOINTS, export.KEYS, export.STATES)
+
+_OF_A_PROCESS = (export.PROOFS, export.PROVENANCE)
 
 
 @dataclass
@@ -63,8 +67,8 @@ def verify_archive(
     """Every check on an archive. `keys` are the verifier keys to trust; else those in the archive.
 
     `witnesses` are the verifier keys of those who must have cosigned, `authorities` roots that time
-    stamps must lead to (without any, who made a stamp is not checked). Raises NotAnArchive if the file
-    is none, and Invalid for a key that is none.
+    stamps must lead to (without any, who made a stamp is not checked). NotAnArchive if the file is
+    none, and Invalid for a key that is none.
     """
     with Archive(path) as archive:
         vouching = Vouching(keys or _lines(archive, export.KEYS), witnesses)
@@ -122,7 +126,8 @@ class _Verification:
         """That everything the manifest names is there, as it was, and nothing else."""
         check = self._check("members")
         named = self._archive.members
-        for name in sorted(self._archive.names() | named.keys() | {*_ALWAYS}):
+        always = {*_ALWAYS, *(_OF_A_PROCESS if self._facts.process else ())}
+        for name in sorted(self._archive.names() | named.keys() | always):
             check.seen += 1
             if name not in named:
                 check.fail(f"{name} is not in the manifest")
@@ -146,6 +151,8 @@ class _Verification:
         """One pass over the events, for all checks on records, and their leaf data beside them."""
         read, leaves = Check("events"), Check("leaf data")
         checks = record_checks(self._facts.process)
+        if self._facts.process is not None:
+            checks.append(Told(self._facts.process, lambda: self._archive.open(export.PROVENANCE)))
         position = 0
         with _Noted(read) as noted:
             beside = leafdata.leaves(self._archive.open(export.LEAVES))
@@ -273,6 +280,8 @@ class _Verification:
                     states.fail(f"{state[:200].decode(errors='replace')} is not what the archive says")
             if next(told, None) is not None:
                 states.fail("the archive has more states than the events give")
+            if self._rebuilding.stopped is not None:
+                states.fail("the event can't be applied to what was before", self._rebuilding.stopped)
         expected = set()
         with _Noted(documents):
             for name, text in self._rebuilding.documents():
@@ -282,6 +291,8 @@ class _Verification:
                     documents.fail(f"{name} is not the text that the events give")
             if extra := {name for name in self._archive.names() if name.startswith("documents/")} - expected:
                 documents.fail(f"no event tells of {min(extra)}")
+        for position in self._rebuilding.unreadable[:1]:
+            documents.fail("the burst can't be read", position)
         if documents.seen != self._facts.documents:
             documents.fail(f"the manifest tells of {self._facts.documents} documents")
 

@@ -16,7 +16,8 @@ from uuid import UUID
 
 import pytest
 
-from app.audit.archive import Archive, ArchiveWriter
+from app.audit.archive import Archive
+from app.audit.archive_writing import ArchiveWriter
 from app.audit.export import Evidence
 from app.audit.records import LogRecord
 from app.audit.verify import Report, verify_archive

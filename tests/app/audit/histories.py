@@ -14,7 +14,7 @@ from uuid import UUID
 import pycrdt
 from eventsourcing.domain import Aggregate, AggregateEvent
 
-from app.audit.archive import ArchiveWriter
+from app.audit.archive_writing import ArchiveWriter
 from app.audit.checks import ERASED
 from app.audit.export import Evidence, SignedCheckpoint, Writing
 from app.audit.records import LogRecord
@@ -88,7 +88,9 @@ class History:
         before = doc.get_state()
         text = doc.get("content", type=pycrdt.Text)
         text += f"teikums {self._random.randrange(1000)}\n"
-        update = doc.get_update(before)
+        self._burst(process, document, doc.get_update(before))
+
+    def _burst(self, process: UUID | None, document: UUID, update: bytes) -> None:
         digest = {"sha256": sha256(update).hexdigest(), "size": len(update)}
         moment = _BEGIN + timedelta(seconds=len(self.records))
         payload = {
@@ -100,6 +102,16 @@ class History:
             "update": digest,
         }
         self._append(NewEvent(document, "document.edited", dump(payload), attachment=update, process=process))
+
+    def append_burst(self, like: RecordedEvent, update: bytes) -> None:
+        """A burst in the same document, of whatever bytes."""
+        self._burst(like.process, like.stream, update)
+
+    def append_misfit(self) -> None:
+        """Take back a right that nobody was given."""
+        facts = {"permission": self._uuid(), "grantee": self._uuid(), "grantee_kind": "person", "node": None}
+        process = self.processes[0]
+        self._append(NewEvent(process, "process.right_revoked", dump(facts), process=process))
 
     def _save(self, process: UUID | None, *aggregates: Aggregate) -> None:
         for aggregate in aggregates:
