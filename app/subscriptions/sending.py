@@ -23,7 +23,6 @@ from app.background import background
 from app.events.access import EventAccess
 from app.subscriptions.courier import Courier, milliseconds_since
 from app.subscriptions.delivery_log import count
-from app.subscriptions.due import tell_when_due
 from app.subscriptions.flow import SMALLEST, Chain, Flow, chained, concluded
 from app.subscriptions.outbox import WEBHOOKS, Due, Handful, Outbox, Result, Returned
 from app.subscriptions.schedule import Answer
@@ -64,8 +63,7 @@ class Sending:
     async def run(self) -> None:
         """Send what is due, for ever; what does not end soon when this is cancelled keeps its lease."""
         try:
-            told = tell_when_due(self._system.pool, self._woken.set)
-            async with background(self._settling.run()), background(told):
+            async with background(self._settling.run()), background(self._hear()):
                 trimmed = 0.0
                 while True:
                     if time.monotonic() - trimmed >= TRIM_EVERY:
@@ -110,6 +108,12 @@ class Sending:
         except TimeoutError:
             return
         self._woken.clear()
+
+    async def _hear(self) -> None:
+        """Look when there is news of deliveries."""
+        while True:
+            await self._system.news.anything()
+            self._woken.set()
 
     async def _round(self) -> None:
         """Take what is due and begin to send it."""

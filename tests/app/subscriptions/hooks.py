@@ -55,3 +55,4 @@ async def deliver(system: System, webhook: UUID, *positions: int) -> None:
         webhook,
         list(positions),
     )
+    system.news.tell([webhook])
