@@ -11,13 +11,13 @@ Types"; yjs 13.6 `src/structs/Item.js`.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
 from uuid import UUID
 
 from realtime.history.deliveries import Log
-from realtime.history.structs import ALIVE, GC, TYPE, Id, Item, continues, cut, decode
+from realtime.history.items import Items, tail
+from realtime.history.structs import ALIVE, GC, TYPE, Id, Item, continues, decode
 from realtime.wire import Range
 
 UNSEALED = 1 << 62
@@ -55,10 +55,8 @@ class Chronicle:
     def __init__(self) -> None:
         self.people: dict[int, UUID | None] = {}
         self._log = Log()
-        self.size = 0  # items
         self._roots: dict[str, Branch] = {}
-        self._starts: dict[int, list[int]] = {}  # first clocks of a client's items, ascending
-        self._items: dict[int, list[Item]] = {}
+        self._items = Items()
         self._waiting: dict[int, deque[Item]] = {}  # items that lean on what did not come yet, by clock
         self._waiting_deletes: list[tuple[Range, int]] = []
 
@@ -82,8 +80,12 @@ class Chronicle:
 
     def clock(self, client: int) -> int:
         """How many clocks of a client are here."""
-        items = self._items.get(client)
-        return items[-1].clock + items[-1].size if items else 0
+        return self._items.clock(client)
+
+    @property
+    def size(self) -> int:
+        """How many items there are."""
+        return self._items.size
 
     # --- taking in
 
@@ -107,7 +109,11 @@ class Chronicle:
             self._delete(span, moment)
 
     def _arrive(self, item: Item) -> None:
-        if item.client not in self._waiting and item.clock <= self.clock(item.client) and self._ready(item):
+        if (
+            item.client not in self._waiting
+            and item.clock <= self._items.clock(item.client)
+            and self._ready(item)
+        ):
             self._take(item)
         else:
             self._wait(item)
@@ -120,11 +126,11 @@ class Chronicle:
 
     def _take(self, item: Item) -> None:
         """Integrate what of an item is new."""
-        known, end = self.clock(item.client), item.clock + item.size
+        known, end = self._items.clock(item.client), item.clock + item.size
         if item.clock < known:
             self._born((item.client, item.clock, min(known, end)), item.born)
         if known < end:
-            self._integrate(item if item.clock == known else _tail(item, known - item.clock))
+            self._integrate(item if item.clock == known else tail(item, known - item.clock))
 
     def _integrate_waiting(self) -> None:
         moved = bool(self._waiting)
@@ -132,7 +138,7 @@ class Chronicle:
             moved = False
             for client in list(self._waiting):
                 queue = self._waiting[client]
-                while queue and queue[0].clock <= self.clock(client) and self._ready(queue[0]):
+                while queue and queue[0].clock <= self._items.clock(client) and self._ready(queue[0]):
                     self._take(queue.popleft())
                     moved = True
                 if not queue:
@@ -144,59 +150,18 @@ class Chronicle:
     def _knows(self, id: Id | str | None) -> bool:
         if not isinstance(id, tuple):
             return True
-        return id[1] < self.clock(id[0])
-
-    # --- ids
-
-    def find(self, id: Id) -> Item:
-        """The item that holds an id, which must be here."""
-        return self._items[id[0]][bisect_right(self._starts[id[0]], id[1]) - 1]
-
-    def _ending_at(self, id: Id) -> Item:
-        """The item that ends with an id, split off if need be."""
-        item = self.find(id)
-        if id[1] < item.clock + item.size - 1:
-            self._split(item, id[1] + 1)
-        return item
-
-    def _starting_at(self, id: Id) -> Item:
-        item = self.find(id)
-        return item if item.clock == id[1] else self._split(item, id[1])
-
-    def _split(self, item: Item, clock: int) -> Item:
-        """Make two items of one; returns the one that begins at `clock`."""
-        right = _tail(item, clock - item.clock)
-        right.died = item.died
-        item.content = cut(item.content, clock - item.clock)[0]
-        item.size = clock - item.clock
-        right.parent, right.key = item.parent, item.key
-        right.left, right.right = item, item.right
-        if item.right is not None:
-            item.right.left = right
-        elif item.key is not None and item.parent is not None:
-            item.parent.last[item.key] = right
-        item.right = right
-        self._remember(right)
-        return right
-
-    def _remember(self, item: Item) -> None:
-        starts = self._starts.setdefault(item.client, [])
-        items = self._items.setdefault(item.client, [])
-        at = bisect_right(starts, item.clock)
-        starts.insert(at, item.clock)
-        items.insert(at, item)
-        self.size += 1
+        return id[1] < self._items.clock(id[0])
 
     # --- order
 
     def _integrate(self, item: Item) -> None:
-        left = self._ending_at(item.origin) if item.origin is not None else None
-        right = self._starting_at(item.right_origin) if item.right_origin is not None else None
+        left = self._items.ending_at(item.origin) if item.origin is not None else None
+        right = self._items.starting_at(item.right_origin) if item.right_origin is not None else None
         branch = self._branch(item, left, right)
         item.parent = branch
         if branch is None:  # it stands in something of which only the ids are left
             item.kind, item.content = GC, None
-            self._remember(item)
+            self._items.add(item)
             return
         if item.kind == TYPE:
             item.branch = Branch(item)
@@ -204,7 +169,7 @@ class Chronicle:
         if left is not None and self._lengthen(left, item):
             return
         self._link(item, branch, left)
-        self._remember(item)
+        self._items.add(item)
 
     def _branch(self, item: Item, left: Item | None, right: Item | None) -> Branch | None:
         """Where an item stands; None if that is gone."""
@@ -220,7 +185,7 @@ class Chronicle:
             return found
         if isinstance(item.parent, str):
             return self.root(item.parent)
-        holds: Branch | None = self.find(item.parent).branch
+        holds: Branch | None = self._items.find(item.parent).branch
         return holds
 
     def _neighbour(self, item: Item, branch: Branch, left: Item | None, right: Item | None) -> Item | None:
@@ -239,7 +204,7 @@ class Chronicle:
                     conflicting.clear()
                 elif item.right_origin == other.right_origin:
                     break
-            elif other.origin is not None and (leaned_on := self.find(other.origin)) in before:
+            elif other.origin is not None and (leaned_on := self._items.find(other.origin)) in before:
                 if leaned_on not in conflicting:
                     left = other
                     conflicting.clear()
@@ -277,55 +242,24 @@ class Chronicle:
 
     # --- stamps
 
-    def _pieces(self, span: Range) -> Iterator[Item]:
-        """The items of a run of ids, split at its ends; the run must be here."""
-        client, start, end = span
-        item = self._starting_at((client, start))
-        while True:
-            if item.clock + item.size > end:
-                self._split(item, end)
-            yield item
-            start = item.clock + item.size
-            if start >= end:
-                return
-            item = self.find((client, start))
-
     def _born(self, span: Range, moment: int) -> None:
-        items = self._items[span[0]]
-        at = bisect_right(self._starts[span[0]], span[1]) - 1
-        while at < len(items) and items[at].clock < span[2]:
-            if items[at].born > moment:  # told from the journal before, and now by the log
-                for item in self._pieces(span):
-                    item.born = min(item.born, moment)
-                return
-            at += 1
+        if any(item.born > moment for item in self._items.within(span)):
+            for item in self._items.pieces(span):  # told from the journal before, and now by the log
+                item.born = min(item.born, moment)
 
     def _delete(self, span: Range, moment: int) -> None:
         client, start, end = span
-        known = self.clock(client)
+        known = self._items.clock(client)
         if end > known:
             self._waiting_deletes.append(((client, max(start, known), end), moment))
             end = known
         if start >= end:
             return
-        for item in self._pieces((client, start, end)):
+        for item in self._items.pieces((client, start, end)):
             if item.died > moment and not (
                 item.died >= UNSEALED and item.died != ALIVE and moment >= UNSEALED
             ):
                 item.died = moment
-
-
-def _tail(item: Item, offset: int) -> Item:
-    """What of an item comes after so many clocks, not linked to anything."""
-    content = cut(item.content, offset)[1]
-    last = (item.client, item.clock + offset - 1)
-    tail = Item(
-        item.client, item.clock + offset, item.size - offset, item.kind, content, last, item.right_origin
-    )
-    tail.born = item.born
-    if item.kind == GC:
-        tail.origin = None
-    return tail
 
 
 def _first(branch: Branch, key: str | None) -> Item | None:
