@@ -25,7 +25,7 @@ from realtime.protocol import Close
 
 logger = logging.getLogger(__name__)
 
-SIGN_INS_EVERY = 1.0  # seconds; one indexed query, and none while nobody is here by such means
+SIGN_INS_EVERY = 0.5  # seconds; one indexed query, and none while nobody is here by such means
 RIGHTS_EVENTS = (
     *sorted(CHANGES),
     "asset.disabled",

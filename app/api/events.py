@@ -31,6 +31,7 @@ from app.events.validators import Tag, Validator, newest_change
 from app.http.binding import Input
 from app.http.consistency import MAX_POSITION, check_reached, parse_position
 from app.http.endpoint import Call, endpoint, routes_of
+from app.http.principal import check_still_signed_in
 from app.http.problems import Problem
 from app.moments import instant
 from app.system import System
@@ -195,6 +196,7 @@ async def _page(call: Call, query: Wanted, stretch: Stretch) -> Page:
                 await call.system.log.wait(page.position + 1, left)
             except TimeoutError:
                 break
+            await check_still_signed_in(call.request, call.system.sign_in, call.principal)
         stretch = replace(stretch, after=page.position)
         page = await read_page(call.system, call.person, query.where, stretch)
     return page
@@ -245,8 +247,15 @@ async def _stream(call: Call, query: Wanted) -> Response:
         after, field = parse_position(last, "Last-Event-ID"), "Last-Event-ID"
     await check_reached(call.system, after, field)
     after = max(after, (await _stretch(call.system, query, after)).after)
-    who = reader(call, "stream")
-    answer = EventStream(call.system, fan_out_of(call.request.app), who, after=after, where=query.where)
+    assert call.principal is not None
+    answer = EventStream(
+        call.system,
+        fan_out_of(call.request.app),
+        reader(call, "stream"),
+        credential=call.principal.credential,
+        after=after,
+        where=query.where,
+    )
     if call.request.method == "HEAD":
         return Response(None, headers=dict(answer.headers))
     return answer

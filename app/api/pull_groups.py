@@ -18,7 +18,7 @@ from app.api.writing import Output
 from app.events.cloud_events import encode
 from app.http.binding import Input
 from app.http.endpoint import Call, endpoint, routes_of
-from app.http.principal import authenticate
+from app.http.principal import check_still_signed_in
 from app.http.problems import Problem
 from app.subscriptions.queue import ERROR_LENGTH, Queue
 from app.subscriptions.store import Subscriptions
@@ -116,7 +116,7 @@ async def pull(call: Call, subscription: UUID, body: Pull) -> Response:
 async def _wait(call: Call, group: Subscription, body: Pull) -> list[Taken]:
     """What there is, as soon as there is something, or nothing after the time that was given.
 
-    Whoever loses their sign-in meanwhile gets nothing.
+    Raises a Problem (401) for whoever loses their sign-in meanwhile.
     """
     assert call.principal is not None
     news, loop = call.system.news, asyncio.get_running_loop()
@@ -130,8 +130,7 @@ async def _wait(call: Call, group: Subscription, body: Pull) -> list[Taken]:
             if taken or left <= 0:
                 return taken
             await waiter.next(left)
-            if await authenticate(call.request, call.system.sign_in) != call.principal:
-                return []
+            await check_still_signed_in(call.request, call.system.sign_in, call.principal)
 
 
 def _encoded(taken: Sequence[Taken], source: str) -> bytes:

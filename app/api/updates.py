@@ -121,7 +121,8 @@ async def _exchange(call: Call, document: UUID, query: Wanted, frames: Sequence[
         given = [protocol.step1(_decoded(query.state_vector or _NOTHING))]
     question = Question([*frames, *given], query.known, query.wait, not plain, query.client)
     assert call.principal is not None
-    visitor = Visitor(call.person, may_write="write" in call.principal.scopes)
+    may_write, credential = "write" in call.principal.scopes, call.principal.credential
+    visitor = Visitor(call.person, may_write=may_write, credential=credential)
 
     async def answered() -> Answer:
         return await call.system.exchanges.run(await admission(call.system, visitor, document), question)

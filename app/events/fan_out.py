@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
+from uuid import UUID
 
 import structlog
 from starlette.types import Message
@@ -27,7 +28,8 @@ log = structlog.get_logger(__name__)
 TOGETHER = 64 * 1024  # bytes that are handed to all; more goes to each at its own pace
 
 Send: TypeAlias = Callable[[Message], Coroutine[Any, Any, None]]
-Key: TypeAlias = tuple[Reader, EventFilter]
+Key: TypeAlias = tuple[Reader, UUID | None, EventFilter]
+"""Who reads, the session or access token that it ends with (its id), and what they want."""
 Frames: TypeAlias = Callable[[Step], bytes]
 """How a step looks on the wire; empty if there is nothing to say."""
 
@@ -84,13 +86,13 @@ class _Group:
         self._accesses: AccessLog = system.accesses
         self._tail = tail
         self._frames = frames
-        self._reader, where = key
+        self._reader, self._credential, where = key
         self._following = Following(system, tail, self._reader.person, after=position, where=where, live=True)
         self.task = asyncio.create_task(self._run(), name="event fan-out")
 
     async def _run(self) -> None:
         try:
-            async with self._tail.reading(self._reader.credential) as subscriber:
+            async with self._tail.reading(self._credential) as subscriber:
                 while not subscriber.over.is_set():
                     before = self._following.position
                     self._hand_out(before, await self._following.next(subscriber))
@@ -158,6 +160,8 @@ def begin(work: Coroutine[Any, Any, None]) -> Awaitable[None] | None:
         waits_for = work.send(None)
     except StopIteration:
         return None
+    if waits_for is not None:
+        waits_for._asyncio_future_blocking = False  # as a task does: others may await the same
     return _Begun(work, waits_for)
 
 
@@ -170,6 +174,8 @@ class _Begun:
 
     def __await__(self) -> Generator[Any, Any, None]:
         waits_for = self._waits_for
+        if waits_for is not None:
+            waits_for._asyncio_future_blocking = True
         while True:
             thrown: BaseException | None = None
             try:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import cast
+from uuid import UUID
 
 from starlette.responses import StreamingResponse
 from starlette.types import Send as AsgiSend
@@ -52,15 +53,22 @@ def frames(step: Step) -> bytes:
 
 
 class EventStream(StreamingResponse):
-    """The answer that goes on; it ends when the sign-in, the server or the reader does."""
+    """The answer that goes on; it ends when the sign-in (`credential`), the server or the reader does."""
 
     def __init__(
-        self, system: System, fan_out: FanOut, reader: Reader, *, after: int, where: EventFilter
+        self,
+        system: System,
+        fan_out: FanOut,
+        reader: Reader,
+        *,
+        credential: UUID | None,
+        after: int,
+        where: EventFilter,
     ) -> None:
         super().__init__((), headers=_HEADERS, media_type=SSE)
         self._fan_out = fan_out
         self._tail = fan_out.tail
-        self._key = (reader, where)
+        self._key = (reader, credential, where)
         self._note = partial(system.accesses.note, reader)
         self._following = Following(system, self._tail, reader.person, after=after, where=where)
 
@@ -68,7 +76,7 @@ class EventStream(StreamingResponse):
         """What Starlette runs until the reader is gone."""
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         with suppress(Unavailable):  # the client comes back, and is then told why
-            async with self._tail.reading(self._key[0].credential) as subscriber:
+            async with self._tail.reading(self._key[1]) as subscriber:
                 while not subscriber.over.is_set():
                     await self._go_on(subscriber, send)
         await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 EVENTS_KEPT = 5_000
 BYTES_KEPT = 32 * 1024 * 1024
-SIGN_INS_EVERY = 1.0  # seconds; one indexed query for all readers together
+SIGN_INS_EVERY = 0.5  # seconds; one indexed query for all readers together
 
 
 class Entry:

@@ -33,6 +33,14 @@ async def authenticate(connection: HTTPConnection, sign_in: SignIn) -> Principal
     return await sign_in.session(cookie) if cookie else None
 
 
+async def check_still_signed_in(
+    connection: HTTPConnection, sign_in: SignIn, principal: Principal | None
+) -> None:
+    """Raises a Problem (401) if the sign-in of a request has ended: for whoever waited before answering."""
+    if await authenticate(connection, sign_in) != principal:
+        raise Problem(401, "sign_in_needed", "the sign-in has ended meanwhile")
+
+
 class PrincipalMiddleware:
     """Sets `request.state.principal` (a Principal or None) for every HTTP request."""
 

@@ -1,0 +1,241 @@
+"""Streams that are served together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from app.events import fan_out as module
+from app.events import tail as tails
+from app.events.access_log import Reader
+from app.events.fan_out import FanOut, begin
+from app.events.sse import frames
+from app.events.tail import Tail
+from app.system import System
+from domain.ports import Context, EventFilter, NewEvent, RecordedEvent
+from tests.app.api.conftest import Somebody
+
+ALL = EventFilter()
+
+
+async def nobody(credentials: Collection[UUID]) -> Collection[UUID]:
+    return ()
+
+
+class Client:
+    """The end of a connection. It takes what comes at once, unless it is `slow`."""
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.ready = asyncio.Event()
+        self.ready.set()
+
+    async def send(self, message: Any) -> None:
+        await self.ready.wait()
+        self.data += message["body"]
+
+    @property
+    def positions(self) -> list[int]:
+        return [int(line[4:]) for line in self.data.splitlines() if line.startswith(b"id: ")]
+
+
+@asynccontextmanager
+async def riding(
+    fan_out: FanOut, reader: Reader, client: Client, after: int, where: EventFilter = ALL
+) -> AsyncIterator[asyncio.Task[int]]:
+    task = asyncio.create_task(fan_out.ride((reader, reader.credential, where), after, client.send))
+    yield task
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+async def tail(system: System) -> AsyncIterator[Tail]:
+    tail = Tail(system.log, system.settings.address, nobody)
+    async with tail.reading(None):
+        yield tail
+
+
+@pytest.fixture
+def fan_out(system: System, tail: Tail) -> FanOut:
+    return FanOut(system, tail, frames)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110  what is waited for has no event of its own
+            await asyncio.sleep(0.005)
+
+
+async def register(system: System, person: UUID, size: int = 1) -> int:
+    """An event that this person may see."""
+    event = NewEvent(person, "person.noted", b'{"text":"%b"}' % (b"x" * size))
+    return (await system.log.append([event], Context())).last
+
+
+def reader_of(who: Somebody) -> Reader:
+    return Reader(who.person, None, "stream")
+
+
+async def test_all_get_everything_and_it_is_encoded_once(
+    system: System, tail: Tail, fan_out: FanOut, ana: Somebody, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[int] = []
+    real = tails.encode
+
+    def counting(event: RecordedEvent, source: str) -> bytes:
+        encoded.append(event.position)
+        return real(event, source)
+
+    monkeypatch.setattr(tails, "encode", counting)
+    head = await system.log.head()
+    clients = [Client() for _ in range(20)]
+    tasks = [
+        asyncio.create_task(fan_out.ride((reader_of(ana), None, ALL), head, client.send))
+        for client in clients
+    ]
+    await asyncio.sleep(0)
+    expected = [await register(system, ana.person) for _ in range(3)]
+    await until(lambda: all(client.positions == expected for client in clients))
+    assert encoded == expected
+    assert len({client.data for client in clients}) == 1
+    await system.accesses.write()
+    [noted] = await system.log.read(where=EventFilter(types=("access.recorded",), actor=ana.person))
+    assert b'"events":60' in noted.payload
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert not fan_out._groups
+
+
+async def test_who_wants_or_may_see_other_things_gets_those(
+    system: System, fan_out: FanOut, ana: Somebody, bruno: Somebody
+) -> None:
+    head = await system.log.head()
+    mine, others, filtered = Client(), Client(), Client()
+    registered = EventFilter(types=("person.registered",))
+    async with (
+        riding(fan_out, reader_of(ana), mine, head),
+        riding(fan_out, reader_of(bruno), others, head),
+        riding(fan_out, reader_of(ana), filtered, head, registered),
+    ):
+        await asyncio.sleep(0)
+        first, second = await register(system, ana.person), await register(system, bruno.person)
+        await until(lambda: (mine.positions, others.positions) == ([first], [second]))
+        assert filtered.positions == []
+
+
+async def test_a_slow_one_leaves_and_holds_nobody_up(system: System, fan_out: FanOut, ana: Somebody) -> None:
+    head = await system.log.head()
+    quick, slow = Client(), Client()
+    slow.ready.clear()
+    async with (
+        riding(fan_out, reader_of(ana), quick, head),
+        riding(fan_out, reader_of(ana), slow, head) as gone,
+    ):
+        await asyncio.sleep(0)
+        expected = [await register(system, ana.person) for _ in range(3)]
+        await until(lambda: quick.positions == expected)
+        assert slow.positions == []
+        slow.ready.set()
+        async with asyncio.timeout(10):
+            reached = await gone
+        assert slow.positions == expected[: len(slow.positions)] != []
+        assert reached == slow.positions[-1]  # from here on it reads for itself
+
+
+async def test_much_at_once_goes_to_each_at_its_own_pace(
+    system: System, fan_out: FanOut, ana: Somebody
+) -> None:
+    head = await system.log.head()
+    client = Client()
+    async with riding(fan_out, reader_of(ana), client, head) as gone:
+        await asyncio.sleep(0)
+        await register(system, ana.person, size=module.TOGETHER)
+        async with asyncio.timeout(10):
+            assert await gone == head
+    assert client.data == b""
+
+
+async def test_one_that_read_further_than_the_group_gets_nothing_twice(
+    system: System, fan_out: FanOut, ana: Somebody
+) -> None:
+    head = await system.log.head()
+    early, late = Client(), Client()
+    async with riding(fan_out, reader_of(ana), early, head):
+        await asyncio.sleep(0)
+        first = await register(system, ana.person)
+        async with riding(fan_out, reader_of(ana), late, first):  # before the group has taken it in
+            second = await register(system, ana.person)
+            await until(lambda: early.positions == [first, second] and late.positions == [second])
+
+
+async def test_a_closed_connection_is_let_go(system: System, fan_out: FanOut, ana: Somebody) -> None:
+    async def broken(message: Any) -> None:
+        raise ConnectionResetError
+
+    head, client = await system.log.head(), Client()
+    async with riding(fan_out, reader_of(ana), client, head):
+        ride = asyncio.create_task(fan_out.ride((reader_of(ana), None, ALL), head, broken))
+        await asyncio.sleep(0)
+        position = await register(system, ana.person)
+        with pytest.raises(ConnectionResetError):
+            await asyncio.wait_for(ride, 10)
+        await until(lambda: client.positions == [position])
+
+
+async def test_the_end_of_the_tail_ends_the_ride(
+    system: System, tail: Tail, fan_out: FanOut, ana: Somebody
+) -> None:
+    head = await system.log.head()
+    async with riding(fan_out, Reader(ana.person, uuid4(), "stream"), Client(), head) as task:
+        await asyncio.sleep(0)
+        await tail.close()
+        async with asyncio.timeout(10):
+            assert await task == head
+
+
+async def test_begins_at_once_and_waits_only_if_it_has_to() -> None:
+    done: list[str] = []
+    gate = asyncio.get_running_loop().create_future()
+
+    async def at_once() -> None:
+        done.append("at once")
+
+    async def later() -> None:
+        done.append("begun")
+        try:
+            await gate
+        except asyncio.CancelledError:
+            done.append("cancelled")
+            raise
+        await asyncio.sleep(0)
+        done.append("later")
+
+    assert begin(at_once()) is None
+    assert done == ["at once"]
+    rest, other = begin(later()), begin(later())
+    assert None not in (rest, other)
+    assert done == ["at once", "begun", "begun"]
+
+    async def finish(awaitable: Any) -> None:
+        await awaitable
+
+    task = asyncio.create_task(finish(rest))
+    await asyncio.sleep(0)
+    gate.set_result(None)
+    await asyncio.wait_for(task, 10)
+    assert done[3:] == ["later"]
+    gate = asyncio.get_running_loop().create_future()
+    stopped = begin(later())
+    task = asyncio.create_task(finish(stopped))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert done[-1] == "cancelled"
+    await finish(other)
