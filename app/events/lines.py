@@ -6,17 +6,19 @@ While some events are handed over, the next ones are read. A reader that is slow
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from uuid import UUID
 
 from app.events.access import EventAccess
 from app.events.cloud_events import encode
-from app.events.pages import Pace
+from app.events.pages import Pace, size_of
 from app.events.sse import Note
 from app.events.tail import Tail
 from app.system import System
 from domain.errors import Unavailable
 from domain.ports import EventFilter, RecordedEvent
+
+PART = 256 * 1024  # bytes of payloads that are handed over at once
 
 
 class Lines:
@@ -41,12 +43,13 @@ class Lines:
         source = self._system.settings.address
         async with self._tail.reading(credential) as subscriber:
             async for events in self._chunks():
-                if subscriber.over.is_set():
-                    raise Unavailable("the sign-in has ended, or the server does")
-                seen = [event for event in events if await self._access.may_see(event)]
-                note(seen)
-                if seen:
-                    yield b"\n".join([*(encode(event, source) for event in seen), b""])
+                for part in _parts(events):
+                    if subscriber.over.is_set():
+                        raise Unavailable("the sign-in has ended, or the server does")
+                    seen = [event for event in part if await self._access.may_see(event)]
+                    note(seen)
+                    if seen:
+                        yield b"\n".join([*(encode(event, source) for event in seen), b""])
 
     async def _chunks(self) -> AsyncIterator[Sequence[RecordedEvent]]:
         pace = Pace()
@@ -66,3 +69,14 @@ class Lines:
     def _start(self, after: int, limit: int) -> asyncio.Task[Sequence[RecordedEvent]]:
         read = self._system.log.read(after=after, before=self._before, limit=limit, where=self._where)
         return asyncio.ensure_future(read)
+
+
+def _parts(events: Sequence[RecordedEvent]) -> Iterator[Sequence[RecordedEvent]]:
+    """Events in parts of a bounded size, or one event."""
+    start = size = 0
+    for at, event in enumerate(events):
+        if size and size + size_of(event) > PART:
+            yield events[start:at]
+            start, size = at, 0
+        size += size_of(event)
+    yield events[start:]

@@ -14,7 +14,7 @@ from domain.ports import EventFilter, RecordedEvent
 LOOKED_AT = 10_000  # events
 BYTES = 8 * 1024 * 1024
 _AT_ONCE = 1024 * 1024  # bytes that one look at the log should bring
-_FIRST, _MOST = 100, 500  # events that it asks for
+_FIRST, _MOST = 200, 500  # events that it asks for
 
 
 class Range(Protocol):

@@ -9,14 +9,16 @@ import sys
 
 import uvloop
 
-from tests.bench import eventlog, live, loading, past, projections, webhooks
+from tests.bench import eventlog, live, loading, past, projections, streams, verify, webhooks
 
 BENCHES = {
     "eventlog": lambda: uvloop.run(eventlog.main()),
     "projections": lambda: uvloop.run(projections.main()),
     "loading": lambda: uvloop.run(loading.main()),
     "past": lambda: uvloop.run(past.main()),
+    "streams": lambda: uvloop.run(streams.main()),
     "webhooks": webhooks.main,
+    "verify": verify.main,
     "live": lambda: live.main(scenarios),
 }
 

@@ -5,13 +5,21 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Any
+from urllib.parse import quote
+from uuid import UUID, uuid4
 
 import httpx
+import pytest
 from jsonschema import Draft202012Validator
+from starlette.applications import Starlette
 
+from app.events import tail
 from app.system import System
+from domain.catalogue import EVENTS as EVENTS_OF
+from domain.person import Person
+from domain.ports import Context, NewEvent
 from tests.app.api.conftest import SignUp, Somebody
 from tests.app.api.test_documents import burst
 
@@ -139,6 +147,178 @@ async def test_an_unchanged_page_is_not_sent_again(ana: Somebody) -> None:
     assert later.status_code == 200
 
 
+async def test_a_page_is_checked_without_reading_it(
+    ana: Somebody, system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ana.a_process()
+    read: list[dict[str, Any]] = []
+    real = system.log.read
+
+    async def watched(**asked: Any) -> Any:
+        read.append(asked)
+        return await real(**asked)
+
+    monkeypatch.setattr(system.log, "read", watched)
+    for query in ("", "?limit=2", "?direction=backwards", "?after=1&before=3", "?limit=all", "?type=no.such"):
+        headers = {"Accept": "application/x-ndjson"} if "all" in query else {}
+        first = await ana.client.get(EVENTS + query, headers=headers)
+        assert first.headers["cache-control"] == "private, no-cache"
+        assert read
+        read.clear()
+        again = await ana.client.get(
+            EVENTS + query, headers=headers | {"If-None-Match": first.headers["etag"]}
+        )
+        assert (again.status_code, again.content, read) == (304, b"", []), query
+        for name in ("etag", "link", "interlink-position", "vary", "cache-control"):
+            assert again.headers[name] == first.headers[name], (query, name)
+        other = await ana.client.get(
+            f"{EVENTS}?stream={ana.person}", headers={"If-None-Match": first.headers["etag"]}
+        )
+        assert other.status_code == 200
+
+
+async def test_a_full_page_stays_the_same_when_the_log_grows(ana: Somebody) -> None:
+    await ana.a_process()
+    kept = {}
+    for query in ("limit=2", "after=1&before=3", "until=2026-01-01T00:00:00Z", "limit=1000", "before=1000"):
+        kept[query] = (await ana.client.get(f"{EVENTS}?{query}")).headers["etag"]
+    await ana.post("/api/v1/tokens", {"name": "no event"})
+    position = (await ana.patch("/api/v1/me", {"name": "no event either"})).get("position")
+    assert position is None
+    for query, tag in kept.items():
+        assert (await ana.client.get(f"{EVENTS}?{query}", headers={"If-None-Match": tag})).status_code == 304
+    process = json.loads((await ana.client.get(f"{EVENTS}?type=process.started")).content)[0]["subject"]
+    await ana.patch(f"/api/v1/processes/{process}", {"title": "Longer"})
+    for query, tag in kept.items():
+        answer = await ana.client.get(f"{EVENTS}?{query}", headers={"If-None-Match": tag})
+        assert answer.status_code == (200 if "1000" in query else 304), query
+
+
+async def test_a_tag_is_for_one_reader_and_as_long_as_rights_and_payloads_stay(
+    ana: Somebody, bruno: Somebody, system: System
+) -> None:
+    process = await ana.a_process()
+    permission = (await ana.let_in(bruno, process, "view"))["id"]
+    path = f"{EVENTS}?process={process}&limit=2"
+
+    async def check(who: Somebody, tag: str) -> int:
+        return (await who.client.get(path, headers={"If-None-Match": tag})).status_code
+
+    tag = (await bruno.client.get(path)).headers["etag"]
+    assert (await check(bruno, tag), await check(ana, tag)) == (304, 200)
+    await ana.delete(f"/api/v1/permissions/{permission}")
+    assert await check(bruno, tag) == 200
+    tag = (await ana.client.get(path)).headers["etag"]
+    assert await check(ana, f'"x", W/{tag}') == 304
+    erased = Person.register(uuid4())
+    erased.erase(basis="consent_withdrawn", text="redact", documents=(), replaced=b"")
+    await system.log.append([EVENTS_OF.encode(event) for event in erased.collect_events()], Context())
+    assert await check(ana, tag) == 200
+    for hostile in ("*", '"', '""', "x" * 5_000, '"ffffffffffffffff-0-' + "0" * 32 + '"', f'{tag[:-2]}0"'):
+        assert await check(ana, hostile) == 200, hostile
+
+
+async def test_times_narrow_what_is_read(ana: Somebody, system: System) -> None:
+    await ana.a_process()
+    every = await all_events(ana)
+    at = [datetime.fromisoformat(event["time"]) for event in every]
+    moment = every[1]["time"]
+    assert at[0] < at[1]
+    assert await all_events(ana, since=moment) == every[1:]
+    assert await all_events(ana, until=moment) == every[:1]
+    local = at[1].astimezone(timezone(timedelta(hours=-5))).isoformat()
+    assert await all_events(ana, since=local) == every[1:]
+    assert await all_events(ana, until=local, direction="backwards") == every[:1]
+    assert await all_events(ana, since=moment, until=moment) == []
+    assert await all_events(ana, since=moment, after=int(every[1]["sequence"])) == every[2:]
+    assert await all_events(ana, since="0001-01-01T00:00:00Z", until="9999-12-31T23:59:59Z") == every
+    answer = await ana.client.get(EVENTS, params={"until": moment, "limit": 1000})
+    assert int(answer.headers["interlink-position"]) == int(every[0]["sequence"])
+    assert f"until={quote(moment, safe='')}" in answer.headers["link"]
+
+
+@pytest.mark.parametrize("name", ["since", "until"])
+async def test_what_is_no_time_is_refused_by_name(ana: Somebody, name: str) -> None:
+    for given in (
+        "",
+        "1",
+        "now",
+        "2026-01-01",
+        "2026-01-01T00:00:00",
+        "2026-13-01T00:00:00Z",
+        "2026-01-01T24:00:01Z",
+        "2026-01-01T00:00:00+99:99",
+        "0001-01-01T00:00:00+23:00",
+        "9999-12-31T23:59:59-23:00",
+        "２０２６-01-01T00:00:00Z",
+        "2026-01-01T00:00:00." + "1" * 90 + "Z",
+        "2026-01-01T00:00:00Z'; --",
+    ):
+        for accept in ("*/*", "application/x-ndjson"):
+            answer = await ana.client.get(EVENTS, params={name: given}, headers={"Accept": accept})
+            assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, name), given
+    answer = await ana.client.get(EVENTS, params={"since": "2999-01-01T00:00:00Z"})
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "moment_future")
+
+
+async def test_all_lines_up_to_the_head(ana: Somebody, bruno: Somebody, system: System) -> None:
+    process = await ana.a_process()
+    await bruno.a_process()
+    described = b'{"description":"","language":"en","title":"Again"}'
+    title = [
+        NewEvent(UUID(process), "process.described", described, process=UUID(process)) for _ in range(700)
+    ]
+    await system.log.append(title, Context(actor=ana.person))
+    await bruno.a_process()
+    lines = {"Accept": "application/x-ndjson"}
+    answer = await ana.client.get(f"{EVENTS}?limit=all", headers=lines)
+    path, paged = f"{EVENTS}?limit=1000", b""
+    while (page := await ana.client.get(path, headers=lines)).content:
+        paged, path = paged + page.content, page.links["next"]["url"]
+    assert answer.content == paged
+    assert answer.content.count(b"\n") == 704
+    head = await system.log.head()
+    assert int(answer.headers["interlink-position"]) == head
+    assert answer.links["next"]["url"] == f"{EVENTS}?limit=all&after={head}"
+    assert (await ana.client.get(answer.links["next"]["url"], headers=lines)).content == b""
+    part = await ana.client.get(f"{EVENTS}?limit=all&after=4&before=9&type=process.*", headers=lines)
+    assert [json.loads(line) for line in part.text.splitlines()] == await all_events(
+        ana, after=4, before=9, type="process.*"
+    )
+    assert part.headers["interlink-position"] == "8"
+    await system.accesses.write()
+    told = await all_events(ana, type="access.recorded", process=process)
+    assert sum(event["data"]["events"] for event in told) >= 2 * 700
+    head_only = await ana.client.head(f"{EVENTS}?limit=all", headers=lines)
+    assert (head_only.status_code, head_only.content) == (200, b"")
+    for query, accept in (("limit=all", "*/*"), ("limit=all&direction=backwards", "application/x-ndjson")):
+        refused = await ana.client.get(f"{EVENTS}?{query}", headers={"Accept": accept})
+        assert refused.status_code == 422
+
+
+async def test_lines_break_off_when_the_sign_in_ends(
+    address: str, app: Starlette, ana: Somebody, system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail, "SIGN_INS_EVERY", 0.02)
+    made = await ana.post("/api/v1/tokens", {"name": "lines"})
+    large = b'{"text":"%b"}' % (b"x" * 500_000)
+    await system.log.append([NewEvent(ana.person, "person.noted", large) for _ in range(60)], Context())
+    headers = {"Accept": "application/x-ndjson", "Authorization": f"Bearer {made['token']}"}
+    async with (
+        httpx.AsyncClient(base_url=address, headers=headers, timeout=20) as client,
+        client.stream("GET", f"{EVENTS}?limit=all") as answer,
+    ):
+        chunks = answer.aiter_raw()
+        await anext(chunks)  # the rest waits for us: it is more than sockets hold
+        await ana.delete(f"/api/v1/tokens/{made['id']}")
+        async with asyncio.timeout(10):
+            for subscriber in app.state.event_tail._readers:
+                await subscriber.over.wait()
+        with pytest.raises(httpx.RemoteProtocolError):
+            async for _ in chunks:
+                pass
+
+
 async def test_others_see_nothing_until_they_may_and_nothing_once_they_may_not(
     ana: Somebody, bruno: Somebody
 ) -> None:
@@ -197,6 +377,8 @@ async def test_refuses_what_makes_no_sense(ana: Somebody, sign_up: SignUp) -> No
         "before=-1",
         "limit=0",
         "limit=1001",
+        "limit=ALL",
+        "limit=all",
         "wait=-1",
         "wait=61",
         "wait=nan",
