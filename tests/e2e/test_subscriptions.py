@@ -191,7 +191,6 @@ def test_what_a_worker_could_not_do_is_told_and_handed_out_again(
     page.get_by_label("Name of the token").fill("Importer")
     page.get_by_role("button", name="Create a token").click()
     secret = page.locator("#secret").inner_text()
-    on_a_phone(page, "token")
     page.goto("/integrations/new/pull-group")
     page.get_by_label("Name of the subscription").press("Tab")  # by keyboard from here on
     page.keyboard.press("Shift+Tab")

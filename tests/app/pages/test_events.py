@@ -185,3 +185,26 @@ async def test_what_is_signed_leads_to_its_proof(ilze: Reader, work: Work, syste
     assert latest is not None
     under = f'href="/audit/proof/{done.position}"' in newest
     assert under or (latest[0] >= signed and "not under a signature yet" in newest)
+
+
+async def test_the_record_is_taken_away_by_who_sees_all_of_it(
+    ilze: Reader, janis: Reader, work: Work, system: System
+) -> None:
+    html = await ilze.get(f"{work.here}/events")
+    for kind, media in (("export", "application/zip"), ("provenance", "application/ld+json")):
+        path = f"/api/v1/processes/{work.process}/{kind}"
+        assert f'href="{path}"' in html
+        answer = await ilze.client.get(path)
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith(media)
+    assert f"interlink verify interlink-{work.process}.zip" in html
+    done = await processes.grant(
+        system,
+        by(ilze.person),
+        process=work.process,
+        rights=["view"],
+        grantee=janis.person,
+        node=work.plan.task,
+    )
+    await system.views.wait_all(done.position)
+    assert "/export" not in await janis.get(f"{work.here}/events")
