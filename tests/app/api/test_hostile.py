@@ -275,7 +275,8 @@ async def test_ten_thousand_malformed_requests(app: Starlette, ana: Somebody, br
     assert statuses.total() == REQUESTS
     assert statuses[422] > REQUESTS // 5
     assert {200, 401, 404, 415, 422} <= set(statuses)
-    assert await ana.get("/api/v1/events", limit=1000) == before
+    after = await ana.get("/api/v1/events", limit=1000)
+    assert [event for event in after if event["type"] != "access.recorded"] == before
     assert (await ana.get(f"/api/v1/processes/{private}"))["title"] == "Ana's own"
 
 
