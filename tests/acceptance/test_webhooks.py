@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -339,5 +341,9 @@ async def test_the_operator_sees_what_became_of_messages(ana: httpx.AsyncClient)
     for line in ('attempts_total{outcome="retried"}', "seconds_count"):
         [figure] = [found for found in figures.splitlines() if found.startswith(f"interlink_webhook_{line}")]
         assert float(figure.split()[-1]) > 0
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    named = set(re.findall(r"`(interlink_(?:webhook|subscription)_[a-z_]+)[`{]", page))
+    assert len(named) == 6
+    assert all(re.search(rf"^{name}(_count|{{)", figures, re.MULTILINE) for name in named)
     assert webhook["id"] not in figures
     assert str(receiver.port) not in figures

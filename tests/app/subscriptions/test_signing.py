@@ -1,9 +1,15 @@
 """Signatures that the reference libraries accept, and secrets that only their own key opens."""
 
 import base64
+import hashlib
 import json
+import re
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
@@ -21,7 +27,13 @@ from app.subscriptions.signing import (
     new_shared_secret,
     public_key,
 )
+from app.subscriptions.webhook import NewKeys, Webhooks
+from app.system import System
+from tests.app.api.conftest import Somebody
+from tests.app.subscriptions.hooks import a_webhook, system
 from tests.nodejs import Node
+
+__all__ = ["system"]
 
 BODY = '{"type":"plan.node_added","data":{"title":"Žuvis – ēdiens"}}'.encode()
 
@@ -70,6 +82,67 @@ def test_the_public_key_verifies_the_asymmetric_signature() -> None:
     with pytest.raises(InvalidSignature):
         public.verify(base64.b64decode(signature), b"evt-2.%d." % at + BODY)
     assert version == "v1a"
+
+
+def verified(secret_or_public: str, headers: dict[str, str], body: bytes) -> bool:
+    """What the specification says, and nothing of ours: whether any signature of the key's kind is right."""
+    kind, _, encoded = secret_or_public.partition("_")
+    key = base64.b64decode(encoded)
+    content = b".".join([headers["webhook-id"].encode(), headers["webhook-timestamp"].encode(), body])
+    for one in headers["webhook-signature"].split(" "):
+        version, _, signature = one.partition(",")
+        given = base64.b64decode(signature)
+        if (kind, version) == ("whsec", "v1"):
+            inner = hashlib.sha256(bytes(b ^ 0x36 for b in key.ljust(64, b"\0")) + content).digest()
+            if hashlib.sha256(bytes(b ^ 0x5C for b in key.ljust(64, b"\0")) + inner).digest() == given:
+                return True  # RFC 2104
+        elif (kind, version) == ("whpk", "v1a"):
+            with suppress(InvalidSignature):
+                Ed25519PublicKey.from_public_bytes(key).verify(given, content)
+                return True
+    return False
+
+
+def from_the_documentation() -> Callable[[str, dict[str, str], bytes], bool]:
+    """What docs/streams.md tells receivers to do."""
+    page = (Path(__file__).parents[3] / "docs" / "streams.md").read_text()
+    [recipe] = re.findall(r"```python\n(import base64.*?)```", page, re.DOTALL)
+    found: dict[str, Any] = {}
+    exec(recipe, found)
+    return cast(Callable[[str, dict[str, str], bytes], bool], found["is_genuine"])
+
+
+async def test_others_verify_both_kinds_before_while_and_after_keys_are_rotated(
+    system: System, ana: Somebody
+) -> None:
+    """Two verifiers that share nothing with us, over the keys as they are stored and rotated."""
+    webhooks = Webhooks(system.pool, system.settings.signing_key())
+    webhook = await a_webhook(system, ana.person, "http://127.0.0.1/")
+    documented = from_the_documentation()
+
+    async def accepts(*keys: NewKeys) -> list[tuple[bool, bool, bool]]:
+        headers = Signer(await webhooks.keys(webhook)).headers("evt-1", now(), BODY)
+        changed = headers | {"webhook-timestamp": str(now() - 1000)}
+        assert not any(documented(one.public_key, changed, BODY) for one in keys)
+        assert not any(verified(one.secret, headers, BODY + b" ") for one in keys)
+        return [
+            (
+                verified(one.secret, headers, BODY),
+                verified(one.public_key, headers, BODY),
+                documented(one.public_key, headers, BODY),
+            )
+            for one in keys
+        ]
+
+    yes, no = (True, True, True), (False, False, False)
+    first = await webhooks.rotate(webhook)
+    assert await accepts(first) == [yes]
+    second = await webhooks.rotate(webhook)
+    assert await accepts(first, second) == [yes, yes]
+    third = await webhooks.rotate(webhook)
+    assert await accepts(first, second, third) == [no, yes, yes]
+    await system.pool.execute("UPDATE webhook_keys SET retires_at = now() WHERE retires_at IS NOT NULL")
+    assert await accepts(first, second, third) == [no, no, yes]
 
 
 @pytest.mark.parametrize(

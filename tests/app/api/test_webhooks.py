@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-import pytest
 from standardwebhooks import Webhook as Verifier
+from starlette.applications import Starlette
 
+from app.system import System
 from tests.app.api.conftest import Somebody
 from tests.app.subscriptions.hooks import system
 from tests.app.subscriptions.receivers import answer, receiving
@@ -97,12 +99,52 @@ async def test_a_webhook_is_its_owners_alone(ana: Somebody, bruno: Somebody) -> 
         await bruno.post(one(webhook) + path, status=404)
 
 
-@pytest.mark.parametrize(
-    "url", ["ftp://example.org/", "http://u:p@example.org/", "example.org", "https://example.org/#a"]
+NO_URLS = ("ftp://example.org/", "http://u:p@example.org/", "example.org", "https://example.org/#a", "")
+PRIVATE = (
+    "http://127.0.0.1/",
+    "http://10.0.0.1/",
+    "http://169.254.169.254/",
+    "http://[::1]/",
+    "http://[::ffff:10.0.0.1]/",
+    "http://[64:ff9b::a00:1]/",
+    "http://example.org:5432/",
 )
-async def test_urls_that_cannot_be_are_refused_at_once(ana: Somebody, url: str) -> None:
-    refused = await ana.post(WEBHOOKS, {"kind": "webhook", "name": "Mine", "url": url}, status=422)
-    assert refused["code"] == "url_refused"
+
+
+async def test_urls_that_cannot_be_are_refused_when_a_webhook_is_made_or_changed(
+    ana: Somebody, app: Starlette, system: System
+) -> None:
+    webhook = await ana.post(WEBHOOKS, {"kind": "webhook", "name": "Mine", "url": "http://127.0.0.1:9/"})
+    strict = system.settings.model_copy(update={"webhook_allow_private": False})
+    for running, urls in ((system, NO_URLS), (replace(system, settings=strict), PRIVATE)):
+        app.state.system = running
+        for url in urls:
+            body = {"kind": "webhook", "name": "Mine", "url": url}
+            made = await ana.post(WEBHOOKS, body, status=422)
+            changed = await ana.patch(one(webhook), {"url": url}, status=422)
+            assert (made["code"], changed["code"]) == ("url_refused", "url_refused"), url
+    refused = await ana.post(one(webhook) + "/ping")
+    assert (refused["outcome"], refused["error"]) == ("failed", "address_refused")
+    await ana.patch(one(webhook), {"url": "http://localhost/"})  # a name is looked at when it is used
+    refused = await ana.post(one(webhook) + "/ping")
+    assert (refused["outcome"], refused["error"]) == ("failed", "address_refused")
+    assert (await ana.get(one(webhook)))["settings"]["url"] == "http://localhost/"
+
+
+async def test_a_new_url_and_form_hold_from_the_next_message_on(ana: Somebody) -> None:
+    async with receiving() as old, receiving() as new:
+        chosen = [{"exact": {"type": "process.started"}}]
+        body = {"kind": "webhook", "name": "Mine", "url": old.url, "filter": chosen}
+        webhook = await ana.post(WEBHOOKS, body)
+        await ana.a_process("First")
+        await old.wait_for(1)
+        await ana.patch(one(webhook), {"url": new.url, "batch": 2, "thin": True})
+        await ana.a_process("Second")
+        [message, *_] = await new.wait_for(1)
+        assert len(old.received) == 1
+    [event, *_] = json.loads(message.body)
+    assert "data" not in event
+    assert event["dataref"].endswith(f"&before={int(event['sequence']) + 1}")
 
 
 async def test_a_revoked_token_ends_its_webhook_within_a_second(ana: Somebody) -> None:
