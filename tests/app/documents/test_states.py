@@ -113,6 +113,10 @@ async def test_states_of_other_code_another_epoch_or_damaged_ones_are_not_used(
         assert len(await moments(pool, document)) == BURSTS // EVERY, "each is made again in its place"
     await pool.execute(everywhere.format("code"), document, b"damaged")
     assert await states.at(document, head) == expected
+    await pool.execute("INSERT INTO document_epochs (document_id, epoch) VALUES ($1, 1)", document)
+    assert await moments(pool, document) == [], "none outlives its epoch"
+    assert await states.at(document, head) == expected
+    assert len(await moments(pool, document)) == BURSTS // EVERY
 
 
 async def test_an_erasure_leaves_none_and_lets_none_be_kept(pool: Pool) -> None:
