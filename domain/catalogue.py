@@ -17,7 +17,14 @@ from domain.registry import Registry
 
 EVENTS = Registry()
 EVENTS.add(Person, Person.Registered, Person.Erased)
-EVENTS.add(Process, Process.Started, Process.Described, Process.RightGranted, Process.RightRevoked)
+EVENTS.add(
+    Process,
+    Process.Started,
+    Process.Described,
+    Process.RightGranted,
+    Process.RightRevoked,
+    Process.KeepingDecided,
+)
 EVENTS.add(
     Plan,
     Plan.Opened,

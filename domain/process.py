@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal, get_args
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate
@@ -10,6 +11,10 @@ from eventsourcing.domain import Aggregate
 from domain import text
 from domain.errors import Conflict, Invalid, NotFound
 from domain.rights import RIGHTS, Grant, GranteeKind, Right
+
+Exemption = Literal["free_expression", "legal_obligation", "public_health", "archiving", "legal_claims"]
+"""Why text may have to stay: GDPR article 17(3), (a) to (e) in this order."""
+EXEMPTIONS: tuple[Exemption, ...] = get_args(Exemption)
 
 
 class Process(Aggregate):
@@ -64,11 +69,21 @@ class Process(Aggregate):
         def apply(self, aggregate: Process) -> None:
             del aggregate.grants[self.permission]
 
+    class KeepingDecided(Aggregate.Event):
+        """Text in this process is kept when its authors are erased, on this ground; None: no longer."""
+
+        TOPIC = "process.keeping_decided"
+        ground: Exemption | None
+
+        def apply(self, aggregate: Process) -> None:
+            aggregate.kept_for = self.ground
+
     def __init__(self, title: str, description: str, language: str) -> None:
         self.title = title
         self.description = description
         self.language = language
         self.grants: dict[UUID, Grant] = {}
+        self.kept_for: Exemption | None = None
 
     @classmethod
     def start(
@@ -96,6 +111,15 @@ class Process(Aggregate):
         )
         if now != (self.title, self.description, self.language):
             self.trigger_event(self.Described, title=now[0], description=now[1], language=now[2])
+
+    def decide_keeping(self, ground: str | None) -> None:
+        """Keep text when its authors are erased, on this ground, or (None) no longer; raises Invalid."""
+        if ground is not None and ground not in EXEMPTIONS:
+            raise Invalid(
+                f"a ground is one of {', '.join(EXEMPTIONS)}", code="ground_unknown", field="ground"
+            )
+        if ground != self.kept_for:
+            self.trigger_event(self.KeepingDecided, ground=ground)
 
     def grant(
         self,

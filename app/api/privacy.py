@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from pydantic import Field
 from starlette.responses import StreamingResponse
 
-from app.api.writing import Output
+from app.api.writing import Items, Output
 from app.http.binding import Input
 from app.http.endpoint import Call, endpoint, routes_of
 from app.http.problems import Problem
+from app.privacy.keeping import kept_of
 from app.privacy.my_data import my_data
 from app.privacy.requests import Erasure, ErasureRequests
 from domain.errors import NotFound
 from domain.person import Basis, Fate
+from domain.process import Exemption
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -36,6 +39,15 @@ class Asked(Output):
     basis: Basis
     asked: datetime = Field(validation_alias="asked_at")
     due: datetime = Field(validation_alias="due_at")
+
+
+class Kept(Output):
+    """A process that has a legal ground (GDPR article 17(3)) to keep what you wrote in these documents."""
+
+    process: UUID
+    title: str
+    ground: Exemption
+    documents: list[UUID]
 
 
 @endpoint(
@@ -60,6 +72,12 @@ async def show(call: Call) -> Asked:
     return Asked.model_validate(found)
 
 
+@endpoint("GET", "/api/v1/me/erasure/kept", scope="read", summary="What of mine would stay")
+async def kept(call: Call) -> Items[Kept]:
+    """The processes in which text that you wrote would stay if you were erased now, and why."""
+    return Items(items=[Kept.model_validate(each) for each in await kept_of(call.system, call.person)])
+
+
 @endpoint("POST", "/api/v1/me/erasure", scope="write", status=202, summary="Erase me")
 async def ask(call: Call, body: Wish) -> Asked:
     """Ask to be erased, after the days in which it can be called back. A token needs every scope for it."""
@@ -81,4 +99,4 @@ async def _ask(call: Call, wish: Wish) -> Erasure:
     return await requests.ask(call.person, basis=wish.basis, text=wish.text, by=call.person, delay=delay)
 
 
-routes = routes_of(data, show, ask, call_back)
+routes = routes_of(data, show, kept, ask, call_back)

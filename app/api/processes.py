@@ -15,6 +15,7 @@ from app.http.binding import Input
 from app.http.endpoint import Call, endpoint, routes_of
 from app.moments import position_of
 from domain.errors import Forbidden, NotFound
+from domain.process import Exemption
 from domain.rights import RIGHTS, Right
 from projections import activity, plan, processes
 from projections.activity import ActivityRow
@@ -63,6 +64,12 @@ class ProcessShown(Process):
     """A process, with what the reader may do with the whole of it."""
 
     rights: list[Right]
+
+
+class Keeping(Input):
+    """The ground in article 17(3) of the GDPR on which text stays; null: none."""
+
+    ground: Exemption | None
 
 
 class Search(Paging):
@@ -155,6 +162,14 @@ async def describe(call: Call, process: UUID, body: ProcessChange) -> Written:
     )
 
 
+@endpoint("PATCH", "/api/v1/processes/{process}/keeping", scope="write", summary="Keep what people wrote")
+async def keep(call: Call, process: UUID, body: Keeping) -> Written:
+    """Keep text in this process when its authors are erased, on a legal ground. Needs `administer`."""
+    return Written.of(
+        await commands.decide_keeping(call.system, call.context, process=process, ground=body.ground)
+    )
+
+
 @endpoint("GET", "/api/v1/processes/{process}/tree", scope="read", waits=True, summary="The plan")
 async def tree(call: Call, process: UUID, query: Whole) -> Items[TreeNode]:
     """The phases with all below, in order; only what you may view, and what leads there.
@@ -211,4 +226,4 @@ async def _named(call: Call, rows: list[ActivityRow]) -> list[Activity]:
     ]
 
 
-routes = routes_of(start, list_, show, describe, tree, happened)
+routes = routes_of(start, list_, show, describe, keep, tree, happened)

@@ -56,6 +56,21 @@ async def describe(
     return Done(process, await once(system, context, change))
 
 
+async def decide_keeping(system: System, context: Context, *, process: UUID, ground: str | None) -> Done:
+    """Keep text when its authors are erased, on this ground, or (None) no longer.
+
+    Needs `administer`; raises Invalid, Forbidden, NotFound.
+    """
+
+    async def change() -> Appended:
+        await system.authorization.require(context.actor, "administer", process)
+        found = await system.repository.load(Process, process)
+        found.decide_keeping(ground)
+        return await system.repository.save(context, found, process=process)
+
+    return Done(process, await once(system, context, change))
+
+
 async def grant(
     system: System,
     context: Context,

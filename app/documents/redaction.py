@@ -53,10 +53,14 @@ ON CONFLICT (erasure, position) DO UPDATE
 SET payload = excluded.payload, attachment = excluded.attachment, salt = excluded.salt
 """
 MOVED = f"""
-SELECT EXISTS (SELECT FROM events WHERE type = $3 AND position > $2 AND actor = $1)
-    OR EXISTS (SELECT FROM document_updates WHERE person_id = $1 AND {NOT_SET_ASIDE})
+SELECT EXISTS (
+    SELECT FROM events WHERE type = $3 AND position > $2 AND actor = $1 AND stream <> ALL ($4::uuid[])
+) OR EXISTS (
+    SELECT FROM document_updates
+    WHERE person_id = $1 AND document_id <> ALL ($4::uuid[]) AND {NOT_SET_ASIDE}
+)
 """
-EMPTY_ROWS = "UPDATE document_updates SET update = $2 WHERE person_id = $1"
+EMPTY_ROWS = "UPDATE document_updates SET update = $2 WHERE person_id = $1 AND document_id = ANY ($3::uuid[])"
 DROP_SNAPSHOTS = "DELETE FROM document_snapshots WHERE document_id = ANY($1::uuid[])"
 NEXT_EPOCH = """
 INSERT INTO document_epochs (document_id, epoch) SELECT unnest($1::uuid[]), 1
@@ -70,6 +74,7 @@ _AGAIN = 0.1  # seconds
 class Staged:
     """What waits in `event_rewrites`: made of the log up to position `head`.
 
+    `documents` are those that were looked at, `kept` those that were not.
     `replaced`: of each event its position, the commitment under its leaf, and the new one (32 bytes each).
     """
 
@@ -78,16 +83,18 @@ class Staged:
     head: int
     documents: list[UUID]
     replaced: list[tuple[int, bytes, bytes]]
+    kept: Sequence[UUID] = ()
 
 
-async def stage(system: System, person: UUID, erasure: UUID) -> Staged:
+async def stage(system: System, person: UUID, erasure: UUID, *, kept: Sequence[UUID] = ()) -> Staged:
     """Seal what a person wrote, and stage events without it; may be called again for the same erasure.
 
-    The person must not be able to write any more. Raises Unavailable if not all could be sealed.
+    What they wrote in `kept` stays. The person must not be able to write any more. Raises Unavailable if
+    not all could be sealed.
     """
-    await _seal(system, person)
+    await _seal(system, person, kept)
     head = await system.log.head()
-    documents = [row[0] for row in await system.pool.fetch(DOCUMENTS, person, EDITED)]
+    documents = await written_in(system.pool, person, kept)
     replaced: list[tuple[int, bytes, bytes]] = []
     for document in documents:
         bursts = await system.pool.fetch(BURSTS, document, EDITED, head)
@@ -96,7 +103,7 @@ async def stage(system: System, person: UUID, erasure: UUID) -> Staged:
             payload, salt = _payload(burst["payload"], update), os.urandom(SALT_SIZE)
             await system.pool.execute(STAGE, erasure, burst["position"], payload, update, salt)
             replaced.append((burst["position"], burst["commitment"], commitment(salt, payload)))
-    return Staged(person, erasure, head, documents, sorted(replaced))
+    return Staged(person, erasure, head, documents, sorted(replaced), list(kept))
 
 
 async def apply(connection: Any, staged: Staged) -> None:
@@ -106,9 +113,11 @@ async def apply(connection: Any, staged: Staged) -> None:
     """
     for document in staged.documents:  # ascending: two erasures do not wait for each other
         await connection.execute(SNAPSHOT_LOCK, document)
-    if await connection.fetchval(MOVED, staged.person, staged.head, EDITED):
+    if await connection.fetchval(MOVED, staged.person, staged.head, EDITED, staged.kept):
         raise Unavailable("the person wrote more meanwhile; try again")
-    await connection.execute(EMPTY_ROWS, staged.person, EMPTY)  # what is set aside, unreadable as it is
+    await connection.execute(
+        EMPTY_ROWS, staged.person, EMPTY, staged.documents
+    )  # what is set aside, unreadable as it is
     await connection.execute(DROP_SNAPSHOTS, staged.documents)
     await connection.execute(NEXT_EPOCH, staged.documents)
 
@@ -127,9 +136,15 @@ async def epoch(pool: Pool, document: UUID) -> int:
     return counted
 
 
-async def _seal(system: System, person: UUID) -> None:
+async def written_in(pool: Pool, person: UUID, kept: Sequence[UUID] = ()) -> list[UUID]:
+    """The documents in which a person wrote, ascending, but for those in `kept`."""
+    rows = await pool.fetch(DOCUMENTS, person, EDITED)
+    return [row[0] for row in rows if row[0] not in kept]
+
+
+async def _seal(system: System, person: UUID, kept: Sequence[UUID]) -> None:
     """Put every row of a person into the log."""
-    documents = [row[0] for row in await system.pool.fetch(DOCUMENTS, person, EDITED)]
+    documents = await written_in(system.pool, person, kept)
     try:
         async with asyncio.timeout(_SEALED_WITHIN):
             while rows := await system.pool.fetch(UNSEALED, documents, person):

@@ -23,7 +23,7 @@ from app.documents import redaction
 from app.documents.postgres import NOT_SET_ASIDE
 from app.documents.redaction import Staged
 from app.live import SIGN_INS_EVERY
-from app.privacy import erasure_list, rewriting, words
+from app.privacy import erasure_list, keeping, rewriting, words
 from app.privacy.requests import Erasure, ErasureRequests
 from app.privacy.rows import END_SIGN_INS, delete_owned
 from app.privacy.sweeping import sweep
@@ -40,30 +40,45 @@ ROUNDS = 5
 _LOCK = "SELECT pg_try_advisory_lock(hashtextextended($1, 7035991))"
 _UNLOCK = "SELECT pg_advisory_unlock(hashtextextended($1, 7035991))"
 _LATE = f"""
-SELECT EXISTS (SELECT FROM document_updates WHERE person_id = $1 AND {NOT_SET_ASIDE})
-    OR EXISTS (SELECT FROM events WHERE position > $2 AND actor = $1 AND type = 'document.edited')
+SELECT EXISTS (
+    SELECT FROM document_updates
+    WHERE person_id = $1 AND document_id <> ALL ($3::uuid[]) AND {NOT_SET_ASIDE}
+) OR EXISTS (
+    SELECT FROM events
+    WHERE position > $2 AND actor = $1 AND type = 'document.edited' AND stream <> ALL ($3::uuid[])
+)
 """
 
 
-async def erase(system: System, person: UUID, *, basis: str, text: str, by: UUID | None) -> Erasure:
+async def erase(
+    system: System,
+    person: UUID,
+    *,
+    basis: str,
+    text: str,
+    by: UUID | None,
+    kept: list[UUID] | None = None,
+) -> Erasure:
     """Erase somebody now. A second call finds it done, or does what is left.
 
-    `basis` is one of domain.person.BASES, `text` one of FATES. Raises Invalid, NotFound (nobody has this
+    `basis` is one of domain.person.BASES, `text` one of FATES; `kept` are the documents in which text stays
+    (None: those whose process has a legal ground for it). Raises Invalid, NotFound (nobody has this
     id), Conflict (another process is at it), Unavailable.
     """
     await system.repository.load(Person, person)
     requests = ErasureRequests(system.pool)
-    erasure = await requests.ask(person, basis=basis, text=text, by=by, delay=timedelta())
-    if erasure.finished_at is None:
-        await perform(system, erasure)
-    return erasure
+    erasure = await requests.ask(person, basis=basis, text=text, by=by, delay=timedelta(), kept=kept)
+    return erasure if erasure.finished_at is not None else await perform(system, erasure)
 
 
-async def perform(system: System, erasure: Erasure) -> None:
-    """Carry a request out to its end; raises Conflict, NotFound (called back), Unavailable."""
+async def perform(system: System, erasure: Erasure) -> Erasure:
+    """Carry a request out to its end; returns it as it was carried out.
+
+    Raises Conflict, NotFound (called back), Unavailable.
+    """
     requests = ErasureRequests(system.pool)
     async with _alone(system, erasure.person):
-        erasure = await requests.begin(erasure.id)
+        erasure = await requests.begin(erasure.id, await keeping.documents(system, erasure))
         await asyncio.to_thread(erasure_list.add, system.settings.data_dir, erasure)
         await _end_sign_ins(system, erasure.person)
         for number in range(ROUNDS):
@@ -75,6 +90,7 @@ async def perform(system: System, erasure: Erasure) -> None:
         await requests.finish(erasure.id)
         await sweep(system.pool)
         log.info("person_erased", erasure=str(erasure.id), position=position)
+        return erasure
 
 
 async def carry_out(system: System) -> None:
@@ -120,7 +136,7 @@ async def erase_again(system: System) -> int:
     for line in await asyncio.to_thread(erasure_list.listed, system.settings.data_dir):
         known = await system.log.result_of(_command(line.erasure, 0))
         with suppress(NotFound):  # the backup is older than the person
-            await erase(system, line.person, basis=line.basis, text=line.text, by=None)
+            await erase(system, line.person, basis=line.basis, text=line.text, by=None, kept=line.kept)
             again += known is None
     return again
 
@@ -188,10 +204,10 @@ async def _stage(system: System, erasure: Erasure, command: UUID) -> Staged | No
     await rewriting.begin(system.pool, command)
     if erasure.text != "redact":
         return None
-    blanks = [blank async for blank in words.blanked(system.log, erasure.person)]
+    blanks = [blank async for blank in words.blanked(system.log, erasure)]
     await rewriting.stage(system.pool, command, blanks)
     with unavailable_when_away():
-        return await redaction.stage(system, erasure.person, command)
+        return await redaction.stage(system, erasure.person, command, kept=erasure.kept or ())
 
 
 def _command(erasure: UUID, number: int) -> UUID:
@@ -204,5 +220,5 @@ async def _is_late(system: System, erasure: Erasure, position: int) -> bool:
     if erasure.text != "redact":
         return False
     with unavailable_when_away():
-        late: bool = await system.pool.fetchval(_LATE, erasure.person, position)
+        late: bool = await system.pool.fetchval(_LATE, erasure.person, position, erasure.kept or [])
     return late

@@ -21,13 +21,14 @@ NAME = "erasures.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One line. `at` is when it began."""
+    """One line. `at` is when it began, `kept` names documents in which text had to stay."""
 
     erasure: UUID
     person: UUID
     basis: str
     text: str
     at: str
+    kept: list[UUID]
 
 
 def listed(data_dir: Path) -> list[Listed]:
@@ -47,6 +48,7 @@ def add(data_dir: Path, erasure: Erasure) -> None:
         "person": str(erasure.person),
         "basis": erasure.basis,
         "text": erasure.text,
+        "kept": [str(document) for document in erasure.kept or ()],
         "at": (erasure.begun_at or datetime.now(UTC)).isoformat(),
     }
     path = data_dir / NAME
@@ -69,6 +71,7 @@ def _lines(path: Path) -> Iterator[Listed]:
         try:
             found = json.loads(line)
             person, erasure = UUID(found["person"]), UUID(found["erasure"])
-            yield Listed(erasure, person, str(found["basis"]), str(found["text"]), str(found["at"]))
+            kept = [UUID(document) for document in found.get("kept", ())]
+            yield Listed(erasure, person, str(found["basis"]), str(found["text"]), str(found["at"]), kept)
         except (ValueError, KeyError, TypeError, AttributeError):
             raise ConfigurationError(f"{path}: line {number} can't be read") from None

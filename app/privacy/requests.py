@@ -11,17 +11,21 @@ from app.database.postgres import Pool
 from domain.errors import Conflict, Invalid, NotFound
 from domain.person import BASES, FATES
 
-_COLUMNS = "id, person, basis, text, asked_by, asked_at, due_at, begun_at, finished_at"
+_COLUMNS = "id, person, basis, text, asked_by, asked_at, due_at, begun_at, finished_at, kept"
 _ASK = f"""
-INSERT INTO erasures (id, person, basis, text, asked_by, due_at) VALUES ($1, $2, $3, $4, $5, now() + $6)
+INSERT INTO erasures (id, person, basis, text, asked_by, due_at, kept)
+VALUES ($1, $2, $3, $4, $5, now() + $6, $7)
 ON CONFLICT (person) WHERE finished_at IS NULL DO UPDATE
 SET basis = excluded.basis, text = excluded.text, asked_by = excluded.asked_by, id = excluded.id,
-    due_at = least(erasures.due_at, excluded.due_at)
+    kept = excluded.kept, due_at = least(erasures.due_at, excluded.due_at)
 WHERE erasures.begun_at IS NULL
 RETURNING {_COLUMNS}
 """
 _PENDING = f"SELECT {_COLUMNS} FROM erasures WHERE person = $1 AND finished_at IS NULL"
-_FINISHED = f"SELECT {_COLUMNS} FROM erasures WHERE id = $1 AND finished_at IS NOT NULL"
+_FINISHED = f"""
+SELECT {_COLUMNS} FROM erasures WHERE person = $1 AND text = $2 AND finished_at IS NOT NULL
+ORDER BY finished_at, id
+"""
 _CALL_BACK = """
 DELETE FROM erasures WHERE person = $1 AND finished_at IS NULL AND begun_at IS NULL RETURNING id
 """
@@ -30,7 +34,7 @@ SELECT {_COLUMNS} FROM erasures
 WHERE finished_at IS NULL AND (due_at <= now() OR begun_at IS NOT NULL) ORDER BY due_at, id LIMIT 100
 """
 _BEGIN = f"""
-UPDATE erasures SET begun_at = coalesce(begun_at, now())
+UPDATE erasures SET begun_at = coalesce(begun_at, now()), kept = coalesce(kept, $2)
 WHERE id = $1 AND finished_at IS NULL RETURNING {_COLUMNS}
 """
 _FINISH = "UPDATE erasures SET finished_at = now() WHERE id = $1 AND finished_at IS NULL"
@@ -39,7 +43,11 @@ _BEGUN = f"SELECT {_COLUMNS} FROM erasures WHERE begun_at IS NOT NULL ORDER BY b
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """One request. Times are UTC; once `begun_at` is set nobody calls it back."""
+    """One request. Times are UTC; once `begun_at` is set nobody calls it back.
+
+    `kept` are the documents in which text stays, on a legal ground that their process has; None until
+    it begins.
+    """
 
     id: UUID
     person: UUID
@@ -50,11 +58,15 @@ class Erasure:
     due_at: datetime
     begun_at: datetime | None
     finished_at: datetime | None
+    kept: list[UUID] | None = None
 
 
-def erasure_id(person: UUID, text: str) -> UUID:
-    """The same for the same wish about a person, so that it is carried out once, also after a restore."""
-    return uuid5(person, f"erasure {text}")
+def erasure_id(person: UUID, text: str, number: int = 0) -> UUID:
+    """The same for the same wish about a person, so that it is carried out once, also after a restore.
+
+    `number` counts those before it that had to keep something.
+    """
+    return uuid5(person, f"erasure {text} {number}" if number else f"erasure {text}")
 
 
 class ErasureRequests:
@@ -63,19 +75,32 @@ class ErasureRequests:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def ask(self, person: UUID, *, basis: str, text: str, by: UUID | None, delay: timedelta) -> Erasure:
+    async def ask(
+        self,
+        person: UUID,
+        *,
+        basis: str,
+        text: str,
+        by: UUID | None,
+        delay: timedelta,
+        kept: list[UUID] | None = None,
+    ) -> Erasure:
         """Ask that somebody be erased after `delay`; asked again it keeps the earlier day.
 
+        What was done is found done, unless it had to keep something: then that is looked at anew.
+        `kept`: what it kept when it was done before (see erasure_list).
         Raises Invalid, and Conflict if it has begun already.
         """
         if basis not in BASES:
             raise Invalid(f"a ground is one of {', '.join(BASES)}", code="basis_unknown", field="basis")
         if text not in FATES:
             raise Invalid(f"text is one of {', '.join(FATES)}", code="fate_unknown", field="text")
-        id = erasure_id(person, text)
-        if (done := await self._one(_FINISHED, id)) is not None:
-            return done
-        asked = await self._one(_ASK, id, person, basis, text, by, delay)
+        done = await self._all(_FINISHED, person, text)
+        for each in done:
+            if not each.kept or each.kept == kept:
+                return each
+        id = erasure_id(person, text, len(done))
+        asked = await self._one(_ASK, id, person, basis, text, by, delay, kept)
         if asked is None:
             raise Conflict("the erasure has begun", code="erasure_begun")
         return asked
@@ -101,9 +126,9 @@ class ErasureRequests:
         """Everything that has begun, finished or not, oldest first."""
         return await self._all(_BEGUN)
 
-    async def begin(self, id: UUID) -> Erasure:
-        """From now on it is carried out; raises NotFound if it was called back."""
-        begun = await self._one(_BEGIN, id)
+    async def begin(self, id: UUID, kept: list[UUID]) -> Erasure:
+        """From now on it is carried out, but for these documents; raises NotFound if it was called back."""
+        begun = await self._one(_BEGIN, id, kept)
         if begun is None:
             raise NotFound("no such request")
         return begun
@@ -118,7 +143,7 @@ class ErasureRequests:
             row = await self._pool.fetchrow(statement, *values)
         return Erasure(**row) if row else None
 
-    async def _all(self, statement: str) -> list[Erasure]:
+    async def _all(self, statement: str, *values: object) -> list[Erasure]:
         with unavailable_when_away():
-            rows = await self._pool.fetch(statement)
+            rows = await self._pool.fetch(statement, *values)
         return [Erasure(**row) for row in rows]

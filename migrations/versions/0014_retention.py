@@ -1,4 +1,4 @@
-"""How long what is kept: how far the events of a type have been emptied, by age.
+"""How long what is kept: how far the events of a type have been emptied, by age; where text has to stay.
 
 And PostgreSQL's planner keeps no samples of what people wrote: it would not forget them with the rows. No
 query compares these columns. Changing a column's type, if only to the same, drops the samples taken before.
@@ -33,6 +33,10 @@ CREATE TABLE retention (
     at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE retention IS 'Payloads of events of a type are emptied up to this position';
+
+ALTER TABLE erasures ADD COLUMN kept uuid[];
+COMMENT ON COLUMN erasures.kept IS
+    'Documents in which text stays on a legal ground that their process has; NULL until it begins';
 """
 
 
