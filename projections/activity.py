@@ -90,10 +90,10 @@ PLACE = Statement(
 def _continue(first: Args, second: Args) -> Args | None:
     """Two bursts of one person in one document as one, if the second continues the first.
 
-    What decides whether they join an earlier sitting stays the beginning of the first ($6).
+    What decides whether they join an earlier sitting stays what the first began soon enough after ($6).
     """
     document, actor, process, start, _, joining, _, began, ended, *counts = first
-    if second[5] > ended + SITTING_GAP:
+    if second[5] > ended:
         return None
     position, at = second[4], second[6]
     span = (min(began, second[7]), max(ended, second[8]))
@@ -111,8 +111,8 @@ SIT = Statement(
                 SELECT s.first, s.ended FROM view_activity_sittings s
                 WHERE s.document = $1 AND s.actor IS NOT DISTINCT FROM $2
                 ORDER BY s.position DESC LIMIT 1) last
-             WHERE $6::timestamptz <= last.ended + interval '30 minutes'),
-            $4::bigint),
+             WHERE $6 <= last.ended),
+            $4),
         $5, $7, $8, $9, $10, $11, $12, $13
     ON CONFLICT (first) DO UPDATE SET
         position = excluded.position, at = excluded.at,
@@ -174,7 +174,7 @@ def _burst(event: RecordedEvent, payload: Mapping[str, Any]) -> Args:
     ended = datetime.fromisoformat(payload["ended"])
     place = (event.stream, event.actor, process_of(event), event.position, event.position)
     counts = (1, payload["edits"], payload["inserted"], payload["deleted"])
-    return (*place, began, event.recorded_at, began, ended, *counts)
+    return (*place, began - SITTING_GAP, event.recorded_at, began, ended, *counts)
 
 
 VIEW = View(
