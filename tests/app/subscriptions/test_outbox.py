@@ -123,8 +123,8 @@ async def test_results_are_stored_together(pool: Pool, outbox: Outbox) -> None:
         ]
     )
     assert await rows(pool, id) == [(2, "pending", 1, "no"), (3, "parked", 1, "no"), (4, "pending", 0, None)]
-    state, error = await pool.fetchrow("SELECT state, last_error FROM subscriptions WHERE id = $1", id)
-    assert (state, error) == ("failing", "no")
+    told = "SELECT state || ', ' || last_error FROM subscriptions WHERE id = $1"
+    assert await pool.fetchval(told, id) == "failing, no"
     noted = await DeliveryLog(pool).newest(id, limit=10)
     assert [(entry.outcome, list(entry.positions)) for entry in noted] == [
         ("retried", [2, 3]),
