@@ -7,6 +7,7 @@ from datetime import timedelta
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from app.pages.page import NO_STORE, Page
+from app.privacy.keeping import kept_of
 from app.privacy.my_data import my_data
 from app.privacy.requests import ErasureRequests
 from app.web.locale import N_
@@ -22,6 +23,13 @@ FATES = {
         N_("The documents stay whole. Your name is no longer beside your text."),
     ),
 }
+GROUNDS = {
+    "free_expression": N_("freedom of expression and information"),
+    "legal_obligation": N_("a law that requires it, or a public task"),
+    "public_health": N_("public health"),
+    "archiving": N_("archives, research or statistics in the public interest"),
+    "legal_claims": N_("legal claims"),
+}
 _FILE = {**NO_STORE, "Content-Disposition": 'attachment; filename="my-data.json"'}
 
 
@@ -32,8 +40,15 @@ async def show(page: Page) -> Response:
         profile=page.profile,
         erasure=await ErasureRequests(page.system.pool).pending(page.person),
         days=page.system.settings.erasure_delay_days,
+        kept=await _kept(page),
         fates={fate: tuple(map(page.locale.gettext, told)) for fate, told in FATES.items()},
     )
+
+
+async def _kept(page: Page) -> list[tuple[str, str]]:
+    """Titles of the processes in which the reader's text would stay, and why."""
+    found = await kept_of(page.system, page.person)
+    return [(each.title, page.locale.gettext(GROUNDS[each.ground])) for each in found]
 
 
 async def download(page: Page) -> Response:

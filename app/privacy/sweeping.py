@@ -15,7 +15,9 @@ log = structlog.get_logger(__name__)
 _LIMIT = 3600.0  # seconds
 _MINE = """
 SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') FROM pg_tables
-WHERE schemaname = current_schema() AND tableowner = current_user
+WHERE schemaname = current_schema() AND (tableowner = current_user
+    OR CASE WHEN current_setting('server_version_num')::int >= 170000
+        THEN has_table_privilege(format('%I.%I', schemaname, tablename), 'MAINTAIN') END)
 """
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from app.commands.process import decide_keeping
 from app.privacy.erasure import erase
 from app.system import System
 from tests.app.pages.conftest import Reader, Work
+from tests.builders import by
 
 
 async def test_my_data_is_a_file_to_keep(ilze: Reader) -> None:
@@ -28,6 +30,15 @@ async def test_erasure_is_asked_for_with_a_mark_and_called_back(ilze: Reader) ->
     html = await ilze.get(back.headers["location"])
     assert "You will not be erased." in html
     assert 'action="/privacy/erasure"' in html
+
+
+async def test_what_would_stay_is_told_with_the_ground(ilze: Reader, work: Work, system: System) -> None:
+    assert "legal claims" not in await ilze.get("/privacy")
+    await decide_keeping(system, by(ilze.person), process=work.process, ground="legal_claims")
+    await system.pool.execute("INSERT INTO document_clients VALUES ($1, 7, $2)", work.document, ilze.person)
+    html = await ilze.get("/privacy")
+    assert "your text stays in any case" in html
+    assert "<li>Skaidrāks pakalpojums: legal claims</li>" in html
 
 
 async def test_who_was_erased_is_a_former_participant_to_others(
