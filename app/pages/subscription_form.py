@@ -27,9 +27,10 @@ GROUPS = {
     "asset": N_("Documents and links"),
     "document": N_("Texts of documents"),
     "person": N_("That somebody was erased"),
+    "payloads": N_("That contents were removed when their time was over"),
     "access": N_("What programs read"),
 }
-_NO_PROCESS = frozenset({"person"})  # groups whose events belong to none
+_NO_PROCESS = frozenset({"person", "payloads"})  # groups whose events belong to none
 FILTER_LENGTH = 20_000  # characters
 STARTS = ("now", "beginning", "position", "time")
 LEASE = (1, 43_200)  # seconds

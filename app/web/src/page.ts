@@ -69,6 +69,13 @@ function closeWithEscape(): void {
   });
 }
 
+/** A status speaks when it changes, and not by being there when the page opens. */
+function announceStatus(): void {
+  setTimeout(() => {
+    for (const status of document.querySelectorAll(".note[role=status]")) (status.firstElementChild ?? status).append("\u00a0");
+  }, 300);
+}
+
 /** Buttons that copy what stands in another element. */
 function copyButtons(): void {
   for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-copy]")) {
@@ -123,6 +130,7 @@ sendOnce();
 guardTypedText();
 closeWithEscape();
 copyButtons();
+announceStatus();
 offerMoments();
 guardCopies();
 void dropLostCopy();
