@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from urllib.parse import urlencode
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from app.api.event_query import Stretch, Wanted, is_settled, stretch_of
 from app.eventlog.schemas import Schemas
 from app.events.access_log import Reader
 from app.events.cloud_events import BATCH, NDJSON, encode
@@ -28,60 +28,18 @@ from app.events.pages import Page, read_page
 from app.events.sse import SSE, EventStream, frames
 from app.events.tail import Tail
 from app.events.validators import Tag, Validator, newest_change
-from app.http.binding import Input
-from app.http.consistency import MAX_POSITION, check_reached, parse_position
+from app.http.consistency import check_reached, parse_position
 from app.http.endpoint import Call, endpoint, routes_of
 from app.http.principal import check_still_signed_in
 from app.http.problems import Problem
-from app.moments import instant
 from app.system import System
 from domain.access import Way
-from domain.errors import Invalid, NotFound
-from domain.ports import EventFilter
+from domain.errors import NotFound
 from domain.registry import UnknownEventType
 
 SCHEMAS = Schemas()
 _OFFERED = (BATCH, NDJSON, SSE)
 _ANYTHING = ("*/*", "application/*", "application/json")
-_TypeName = Annotated[str, StringConstraints(pattern=r"^[a-z_]+(\.[a-z_]+)*(\.\*)?$", max_length=100)]
-_Time = Annotated[str, StringConstraints(max_length=40)]
-_INSTANT = timedelta(microseconds=1)
-
-
-class Wanted(Input):
-    """Which events. `type` may come several times, and end in `.*`; positions are exclusive.
-
-    `since` and `until` are RFC 3339 times: events recorded at or after the one, and before the other.
-    `limit` may be `all` for lines, which then go on up to the end of the log as it is now. `wait` is for
-    how many seconds to wait when there is nothing yet.
-    """
-
-    after: int = Field(0, ge=0, le=MAX_POSITION)
-    before: int | None = Field(None, ge=0, le=MAX_POSITION)
-    since: _Time | None = None
-    until: _Time | None = None
-    limit: Annotated[int, Field(ge=1, le=1000)] | Literal["all"] = 100
-    type: list[_TypeName] = Field([], max_length=50)
-    stream: UUID | None = None
-    process: UUID | None = None
-    actor: UUID | None = None
-    direction: Literal["forwards", "backwards"] = "forwards"
-    wait: float = Field(0, ge=0, le=60, allow_inf_nan=False)
-
-    @property
-    def where(self) -> EventFilter:
-        """The filter as the log takes it."""
-        return EventFilter(types=tuple(self.type), stream=self.stream, process=self.process, actor=self.actor)
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """The part of the log that is wanted, by positions. `before` is None if it has no end."""
-
-    after: int
-    before: int | None
-    limit: int
-    direction: Literal["forwards", "backwards"]
 
 
 class CloudEvent(BaseModel):
@@ -121,56 +79,33 @@ async def read(call: Call, query: Wanted) -> Response:
     accepted = _accepted(call.request)
     if accepted == SSE:
         return await _stream(call, query)
+    if query.limit == "all" and (accepted != NDJSON or query.direction != "forwards"):
+        raise Problem(422, "invalid", f"limit=all is for {NDJSON}, forwards")
     await check_reached(call.system, query.after, "after")
     head = await call.system.log.head()
-    stretch = await _stretch(call.system, query, head)
+    stretch = await stretch_of(call.system, query)
     validator = await _validator(call, query, stretch, accepted)
-    known = validator.known(call.request.headers.get("if-none-match", ""), head)
-    if known is not None:
+    kept = call.request.headers.get("if-none-match", "")
+    if not query.wait and (known := validator.known(kept, head)) is not None:
         return Response(None, 304, _headers(call.request, query, known, validator))
     if query.limit == "all":
-        return await _all(call, query, accepted, validator)
+        return await _all(call, query, stretch, head, validator)
     page = await _page(call, query, stretch)
+    tag = Tag(page.position, 0 if is_settled(stretch, head, full=page.more) else head)
+    headers = _headers(call.request, query, tag, validator)
+    if headers["ETag"] in kept:  # after waiting in vain
+        return Response(None, 304, headers)
     call.system.accesses.note(reader(call, "page"), page.events)
     source = call.system.settings.address
     lines = [encode(event, source) for event in page.events]
     body = b"\n".join([*lines, b""]) if accepted == NDJSON else b"[%b]" % b",".join(lines)
-    tag = Tag(page.position, 0 if _is_settled(stretch, page, head) else head)
-    return Response(body, headers=_headers(call.request, query, tag, validator), media_type=accepted)
-
-
-async def _stretch(system: System, query: Wanted, head: int) -> Stretch:
-    """The positions that the query means; raises Invalid for what is no time, or is yet to come."""
-    after, before = query.after, query.before
-    if query.since is not None:
-        since = instant(query.since, "since")
-        if since > datetime.now(UTC):
-            raise Invalid("that time is yet to come", code="moment_future", field="since")
-        after = max(after, await _recorded_before(system, since))
-    if query.until is not None:
-        until = instant(query.until, "until")
-        if until <= datetime.now(UTC):  # else it may be that more is recorded before
-            end = await _recorded_before(system, until) + 1
-            before = end if before is None else min(before, end)
-    limit = MAX_POSITION if query.limit == "all" else query.limit
-    return Stretch(after, before, limit, query.direction)
-
-
-async def _recorded_before(system: System, time: datetime) -> int:
-    first = datetime.min.replace(tzinfo=UTC)
-    return 0 if time == first else await system.log.position_at(time - _INSTANT)
+    return Response(body, headers=headers, media_type=accepted)
 
 
 async def _validator(call: Call, query: Wanted, stretch: Stretch, accepted: str) -> Validator:
     asked = query.model_dump(exclude={"wait", "since", "until"}) | {"accepted": accepted}
     asked |= {"after": stretch.after, "before": stretch.before, "source": call.system.settings.address}
     return Validator(asked, call.person, await newest_change(call.system.pool))
-
-
-def _is_settled(stretch: Stretch, page: Page, head: int) -> bool:
-    """Whether the page stays the same however the log grows."""
-    ended = stretch.before is not None and stretch.before <= head + 1
-    return ended or (page.more and stretch.direction == "forwards")
 
 
 def _headers(request: Request, query: Wanted, tag: Tag, validator: Validator) -> dict[str, str]:
@@ -202,15 +137,11 @@ async def _page(call: Call, query: Wanted, stretch: Stretch) -> Page:
     return page
 
 
-async def _all(call: Call, query: Wanted, accepted: str, validator: Validator) -> Response:
+async def _all(call: Call, query: Wanted, stretch: Stretch, head: int, validator: Validator) -> Response:
     """Lines up to where the log ends now."""
-    if accepted != NDJSON or query.direction != "forwards":
-        raise Problem(422, "invalid", f"limit=all is for {NDJSON}, forwards")
-    head = await call.system.log.head()
-    stretch = await _stretch(call.system, query, head)
     last = head if stretch.before is None else min(head, max(stretch.before - 1, stretch.after))
-    settled = stretch.before is not None and stretch.before <= head + 1
-    headers = _headers(call.request, query, Tag(last, 0 if settled else head), validator)
+    tag = Tag(last, 0 if is_settled(stretch, head, full=False) else head)
+    headers = _headers(call.request, query, tag, validator)
     if call.request.method == "HEAD":
         return Response(None, headers=headers, media_type=NDJSON)
     lines = Lines(
@@ -246,7 +177,7 @@ async def _stream(call: Call, query: Wanted) -> Response:
     if last:
         after, field = parse_position(last, "Last-Event-ID"), "Last-Event-ID"
     await check_reached(call.system, after, field)
-    after = max(after, (await _stretch(call.system, query, after)).after)
+    after = max(after, (await stretch_of(call.system, query)).after)
     assert call.principal is not None
     answer = EventStream(
         call.system,

@@ -365,6 +365,15 @@ async def test_waits_for_something_to_happen(ana: Somebody, bruno: Somebody, sys
     head = await system.log.head()
     none = await ana.client.get(f"{EVENTS}?after={head}&wait=0.05")
     assert none.json() == []
+    kept = {"If-None-Match": none.headers["etag"]}
+    again = await ana.client.get(f"{EVENTS}?after={head}&wait=0.05", headers=kept)
+    assert again.status_code == 304
+    waiting = asyncio.create_task(ana.client.get(f"{EVENTS}?after={head}&wait=20", headers=kept))
+    await asyncio.sleep(0.05)
+    assert not waiting.done()  # it waits, though what it has is still good
+    later = await ana.a_process()
+    async with asyncio.timeout(10):
+        assert (await waiting).json()[0]["subject"] == later
     assert none.headers["interlink-position"] == str(head)
 
 
