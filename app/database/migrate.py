@@ -11,6 +11,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from app.database.rights import restrict
+
 SCRIPTS = Path(__file__).parents[2] / "migrations"
 LOCK = 7_035_991_001  # pg_advisory_lock key, arbitrary but fixed
 
@@ -20,14 +22,19 @@ class SchemaTooNew(RuntimeError):
 
 
 async def migrate(url: str) -> str:
-    """Apply what is missing, under a lock; returns the revision. Raises SchemaTooNew."""
+    """Apply what is missing, and say who may do what, under a lock; returns the revision.
+
+    Raises SchemaTooNew.
+    """
     engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1))
     try:
         async with engine.connect() as connection:
             await connection.execute(text(f"SELECT pg_advisory_lock({LOCK})"))
             await connection.commit()
             try:
-                return await connection.run_sync(_upgrade)
+                revision = await connection.run_sync(_upgrade)
+                await restrict(url)
+                return revision
             finally:
                 await connection.rollback()
                 await connection.execute(text(f"SELECT pg_advisory_unlock({LOCK})"))

@@ -19,8 +19,16 @@ class _Connection(asyncpg.Connection):
         return ""
 
 
-async def connect_pool(url: str, *, size: int = 10) -> Pool:
-    """A pool of up to `size` connections; raises OSError or asyncpg.PostgresError."""
+async def connect_pool(url: str, *, size: int = 10, role: str | None = None) -> Pool:
+    """A pool of up to `size` connections; raises OSError or asyncpg.PostgresError.
+
+    `role`: whose rights they have, instead of the login's.
+    """
+
+    async def take_role(connection: asyncpg.Connection) -> None:
+        if role is not None:
+            await connection.execute(f"SET ROLE {role}")
+
     return await asyncpg.create_pool(
-        url, min_size=1, max_size=size, command_timeout=60, connection_class=_Connection
+        url, min_size=1, max_size=size, command_timeout=60, connection_class=_Connection, init=take_role
     )
