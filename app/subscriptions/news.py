@@ -139,14 +139,19 @@ class DeliveryNews:
             self._changed()
 
     async def _tell(self, connection: asyncpg.Connection) -> None:
-        lost = self._to_tell.set
-        connection.add_termination_listener(lambda _: lost())
+        wake = self._to_tell.set
+        connection.add_termination_listener(lambda _: wake())
+        wake()  # what was not told by the connection before
         while not connection.is_closed():
             await self._to_tell.wait()
             self._to_tell.clear()
             told, self._untold = self._untold, set()
-            if told:
-                await connection.execute(_NOTIFY, CHANNEL, self._node, [str(id) for id in told])
+            try:
+                if told:
+                    await connection.execute(_NOTIFY, CHANNEL, self._node, [str(id) for id in told])
+            except BaseException:
+                self._untold |= told  # for the next connection
+                raise
             await asyncio.sleep(PAUSE)
 
     async def _look(
