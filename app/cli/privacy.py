@@ -27,7 +27,8 @@ async def erase(settings: Settings, options: argparse.Namespace) -> None:
     async with database(settings) as url, system(settings, url, sends=False) as running:
         person = await _person(running, options.person)
         erasure = await erase_person(running, person, basis=options.reason, text=options.text, by=None)
-    print(f"person {erasure.person} is erased")
+    stays = f"; text stays in {len(erasure.kept)} documents, on legal grounds" if erasure.kept else ""
+    print(f"person {erasure.person} is erased{stays}")
 
 
 async def my_data(settings: Settings, options: argparse.Namespace) -> None:
