@@ -32,6 +32,11 @@ class Chain:
     events: Mapping[int, RecordedEvent]
     seen_at: float
 
+    @property
+    def size(self) -> int:
+        """Of the events, in bytes."""
+        return sum(due.size for message in self.messages for due in message)
+
     def rest(self, start: int) -> Sequence[Due]:
         """All deliveries from one message on."""
         return [due for message in self.messages[start:] for due in message]

@@ -15,19 +15,19 @@ import time
 from collections import Counter
 from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 import structlog
 
 from app.background import background
-from app.events.access import EventAccess
+from app.subscriptions.clearance import Clearance
 from app.subscriptions.courier import Courier, milliseconds_since
 from app.subscriptions.delivery_log import count
 from app.subscriptions.flow import SMALLEST, Chain, Flow, chained, concluded
 from app.subscriptions.outbox import WEBHOOKS, Due, Handful, Outbox, Result, Returned
 from app.subscriptions.schedule import Answer
 from app.subscriptions.settling import Settling
-from app.subscriptions.store import Subscriptions
 from app.system import System
 from domain.errors import Unavailable
 from domain.ports import RecordedEvent
@@ -36,13 +36,13 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE_OF_OWNER = 64  # messages
 AT_ONCE_ON_NODE = 256
-BYTES = 8 * 1024 * 1024  # of events in what is taken together, beyond which no further one is kept
-SEEN = 0.3  # seconds for which an answer about somebody's access is used again
+HELD = 64 * 1024 * 1024  # bytes of events in hand, beyond which no more are taken
 SETTLED = 3.0  # seconds that a lease outlasts the longest exchange
 POLL = 1.0  # seconds after which to look although nothing happened
 TRIM_EVERY = 60.0  # seconds
 FINISH = 2.0  # seconds
-_READERS = 1_000
+PAUSE = 0.005  # seconds between looks at the least
+NOT_SENT = Answer(None, error="not_sent")
 
 
 class Sending:
@@ -56,7 +56,8 @@ class Sending:
         self._settling = Settling(self._outbox, self._stored)
         self._flows: dict[UUID, Flow] = {}
         self._owners: Counter[UUID] = Counter()
-        self._access: dict[UUID, tuple[EventAccess, float]] = {}
+        self._clearance = Clearance(system)
+        self._held = 0  # bytes of events
         self._tasks: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
 
@@ -114,10 +115,11 @@ class Sending:
         while True:
             await self._system.news.anything()
             self._woken.set()
+            await asyncio.sleep(PAUSE)
 
     async def _round(self) -> None:
         """Take what is due and begin to send it."""
-        while len(self._tasks) < AT_ONCE_ON_NODE:
+        while len(self._tasks) < AT_ONCE_ON_NODE and self._held < HELD:
             room = {id: flow.room() for id, flow in self._flows.items()}
             lease = self._courier.within + SETTLED
             handfuls = await self._outbox.take(room, otherwise=SMALLEST, seconds=lease)
@@ -135,36 +137,23 @@ class Sending:
                 return
 
     async def _begin(self, handfuls: Sequence[Handful]) -> None:
-        """Read the events of all that was taken, and begin to send those that may be seen."""
-        kept = _fitting(handfuls)
-        positions = {due.position for handful in handfuls for due in handful.due if due.lease in kept}
-        events = await Subscriptions(self._system.pool).events(sorted(positions))
-        chosen = []
-        for handful in handfuls:
-            due = [one for one in handful.due if one.lease in kept]
-            access = self._access_of(handful.webhook.owner)
-            read = [one for one in due if one.position in events]
-            may = await asyncio.gather(*(access.may_see(events[one.position]) for one in read))
-            seen = [one for one, visible in zip(read, may, strict=True) if visible]
-            chosen.append((handful, due, seen))
+        """Begin to send what of all that was taken may go out."""
+        cleared = await self._clearance.of(handfuls)
         now = time.monotonic()
-        for handful, due, seen in chosen:
-            flow, visible = self._flows[handful.webhook.id], {one.lease for one in seen}
-            self._give_back(flow, [one for one in handful.due if one.lease not in kept])
-            hidden = [one.lease for one in due if one.lease not in visible]
-            if hidden:
-                self._settling.put(Result(handful.webhook, datetime.now(UTC), delivered=hidden))
-            flow.waiting.extend(Chain(messages, events, now) for messages in chained(handful.webhook, seen))
+        for one in cleared:
+            flow = self._flows[one.webhook.id]
+            self._give_back(flow, one.surplus)
+            if one.hidden:
+                done = [due.lease for due in one.hidden]
+                self._settling.put(Result(one.webhook, datetime.now(UTC), delivered=done))
+            if one.unclear:
+                self._settling.put(concluded(one.webhook, one.unclear, NOT_SENT, 0, self._delays))
+            events = {due.position: one.events[due.position] for due in one.visible}
+            for messages in chained(one.webhook, one.visible):
+                chain = Chain(messages, events, now)
+                self._held += chain.size
+                flow.waiting.append(chain)
             self._start(flow)
-
-    def _access_of(self, owner: UUID) -> EventAccess:
-        now = time.monotonic()
-        known = self._access.get(owner)
-        if known is None or now - known[1] > SEEN:
-            if len(self._access) >= _READERS:
-                self._access.clear()
-            known = self._access[owner] = (EventAccess(self._system, owner), now)
-        return known[0]
 
     def _start(self, flow: Flow) -> None:
         """Send as many chains at once as may be."""
@@ -178,17 +167,19 @@ class Sending:
             chain = flow.waiting.popleft()
             if not flow.may_send(chain):
                 flow.late()
+                self._held -= chain.size
                 self._give_back(flow, chain.rest(0))
                 continue
             flow.under_way += 1
             self._owners[owner] += 1
             task = asyncio.create_task(self._send(flow, chain), name="webhook")
             self._tasks.add(task)
-            task.add_done_callback(lambda done: self._ended(flow, done))
+            task.add_done_callback(partial(self._ended, flow, chain.size))
 
-    def _ended(self, flow: Flow, task: asyncio.Task[None]) -> None:
+    def _ended(self, flow: Flow, size: int, task: asyncio.Task[None]) -> None:
         crowded = len(self._tasks) >= AT_ONCE_ON_NODE or self._owners[flow.webhook.owner] >= AT_ONCE_OF_OWNER
         self._tasks.discard(task)
+        self._held -= size
         flow.under_way -= 1
         self._owners[flow.webhook.owner] -= 1
         if not self._owners[flow.webhook.owner]:
@@ -230,7 +221,7 @@ class Sending:
             raise
         except Exception:  # an event that cannot be sent must not be tried for ever
             log.exception("webhook_not_sent", subscription=str(webhook.id))
-            answer = Answer(None, error="not_sent")
+            answer = NOT_SENT
         result = concluded(webhook, message, answer, milliseconds_since(began), self._delays)
         if result.attempt is not None:
             count(result.attempt)
@@ -251,19 +242,6 @@ class Sending:
         for later in {result.quiet, *(one.delay for one in result.returned)}:
             if 0 < later < TRIM_EVERY:
                 asyncio.get_running_loop().call_later(later, self._woken.set)
-
-
-def _fitting(handfuls: Sequence[Handful]) -> set[UUID]:
-    """The leases of what is kept: the first of each webhook always, and more as long as all is small."""
-    kept: set[UUID] = set()
-    left = BYTES
-    for handful in handfuls:
-        for place, due in enumerate(handful.due):
-            left -= due.size
-            if place and left < 0:
-                break
-            kept.add(due.lease)
-    return kept
 
 
 async def send_webhooks(system: System) -> None:
