@@ -1,7 +1,8 @@
 """Many readers of one event stream, as light as can be: `stream_readers.py PORT COUNT AFTER TOKEN…`.
 
-Says `ready` when all have caught up. At the end of its input it writes what arrived, to be read by
-`tests.bench.streams`: pairs of log position and monotonic time (ns), as native 64-bit integers.
+Says `ready` when all have caught up. Told how many events are to arrive altogether, it waits for them
+and writes what arrived, to be read by `tests.bench.streams`: pairs of log position and monotonic time
+(ns), as native 64-bit integers.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from itertools import cycle, islice
 import uvloop
 
 _AT_ONCE = 50  # connections that are being made
+_PATIENCE = 60  # seconds; what has not arrived then is lost
 _FRAME = re.compile(rb"\nid: (\d+)\ndata: {\"specversion")
 
 
@@ -54,7 +56,7 @@ class Reader(asyncio.Protocol):
 
 
 async def main(port: int, count: int, after: str, tokens: list[str]) -> None:
-    """Connect, read until standard input ends, and tell."""
+    """Connect, read until as many have arrived as standard input tells, and write them."""
     arrived: array[int] = array("q")
     loop, slots = asyncio.get_running_loop(), asyncio.Semaphore(_AT_ONCE)
 
@@ -69,7 +71,10 @@ async def main(port: int, count: int, after: str, tokens: list[str]) -> None:
 
     transports = await asyncio.gather(*(connect(token) for token in islice(cycle(tokens), count)))
     print("ready", flush=True)
-    await loop.run_in_executor(None, sys.stdin.buffer.read)
+    expected = int(await loop.run_in_executor(None, sys.stdin.buffer.read))
+    deadline = time.monotonic() + _PATIENCE
+    while len(arrived) < 2 * expected and time.monotonic() < deadline:  # noqa: ASYNC110  others do the work
+        await asyncio.sleep(0.05)
     sys.stdout.buffer.write(arrived.tobytes())
     for transport in transports:
         transport.abort()
