@@ -18,6 +18,7 @@ from domain.asset import Asset
 from domain.catalogue import EVENTS
 from domain.document import Document
 from domain.errors import NotFound, VersionConflict
+from domain.payloads import Payloads
 from domain.person import Person
 from domain.plan import Plan
 from domain.ports import Context, EventLog, RecordedEvent
@@ -134,6 +135,7 @@ def specimens() -> list[Aggregate]:
             id=uuid4(), process=process.id, node=uuid4(), kind="link", title="A", url="https://example.org"
         ),
         Access(credential=None, way="page", began=NOW, ended=NOW, events=1, first=1, last=1),
+        Payloads.expire(id=uuid4(), of="access.recorded", before=NOW, replaced=b""),
     ]
 
 
