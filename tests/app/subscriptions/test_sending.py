@@ -45,6 +45,7 @@ async def until(system: System, webhook: UUID, sql: str, wanted: Any) -> None:
 
 
 LEFT = "SELECT count(*) FROM deliveries WHERE subscription = $1"
+LEASED = "SELECT count(*) FROM deliveries WHERE subscription = $1 AND state = 'leased'"
 STATE = "SELECT state FROM subscriptions WHERE id = $1"
 WAITS = """
 SELECT extract(epoch FROM due_at - now()) > 3 AND lease IS NULL AND attempts = 1
@@ -111,6 +112,52 @@ async def test_a_failing_stream_is_tried_again_later_and_told(system: System, an
     assert first.body == second.body
     newest, oldest = await noted(system, webhook, 2)
     assert (oldest.outcome, oldest.status, newest.outcome, newest.attempt) == ("retried", 500, "delivered", 2)
+
+
+async def test_nothing_overtakes_what_was_not_taken(system: System, ana: Somebody) -> None:
+    process = await ana.a_process()
+    await ana.a_task(process)
+    plan = [event for event in await events_of(ana, process) if event["type"] == "plan.node_added"]
+    answers = iter([answer(500)])
+
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        await next(answers, answer(204))(writer)
+
+    async with receiving(behave) as receiver:
+        webhook = await a_webhook(system, ana.person, receiver.url)
+        await deliver(system, webhook, *(int(event["sequence"]) for event in plan))
+        await until(system, webhook, STATE, "failing")
+        await until(system, webhook, LEASED, 0)
+        assert [message.headers["webhook-id"] for message in receiver.received] == [plan[0]["id"]]
+        await system.pool.execute("UPDATE deliveries SET due_at = now() WHERE subscription = $1", webhook)
+        system.news.tell([webhook])
+        await until(system, webhook, LEFT, 0)
+    ids = [event["id"] for event in plan]
+    assert [message.headers["webhook-id"] for message in receiver.received] == [ids[0], *ids]
+
+
+async def test_a_right_that_is_taken_away_ends_sending_within_a_second(
+    system: System, ana: Somebody, bruno: Somebody
+) -> None:
+    process = await ana.a_process()
+    permission = (await ana.let_in(bruno, process, "view"))["id"]
+    for n in range(40):
+        await ana.post(f"/api/v1/processes/{process}/nodes", {"kind": "phase", "title": f"Phase {n}"})
+    plan = [event for event in await events_of(ana, process) if event["type"] == "plan.node_added"]
+
+    async def slow(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.1)
+        await answer(204)(writer)
+
+    async with receiving(slow) as receiver:
+        webhook = await a_webhook(system, bruno.person, receiver.url)
+        await deliver(system, webhook, *(int(event["sequence"]) for event in plan))
+        await receiver.wait_for(3)
+        await ana.delete(f"/api/v1/permissions/{permission}")
+        await asyncio.sleep(1)  # the promise
+        sent = len(receiver.received)
+        await until(system, webhook, LEFT, 0)
+    assert 3 <= sent == len(receiver.received) < len(plan)
 
 
 async def test_after_the_last_attempt_it_is_parked(system: System, ana: Somebody) -> None:
