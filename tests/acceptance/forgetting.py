@@ -164,8 +164,9 @@ class Scene:
         await her.post("/api/v1/tokens", {"name": TOKEN, "scopes": ["read"]})
         await her.post("/api/v1/subscriptions", {"kind": "pull", "name": GROUP})
         await self._set_aside()
-        reason = {"name": "First", "reason": REASON}
-        await her.post(f"/api/v1/documents/{self.document}/versions", reason)
+        for number in range(3):
+            named = {"name": "One", "reason": f"{REASON} {number}"}
+            await her.post(f"/api/v1/documents/{self.document}/versions", named)
         await self.everybody_waits()
         return self
 
