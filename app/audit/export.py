@@ -10,6 +10,7 @@ The members of the archive:
     timestamps.ndjson   time stamps on them (RFC 3161), if there are any
     keys.txt            the keys of the log and its witnesses, as C2SP verifier keys
     states.ndjson       what the events say when replayed: the state of every stream
+    read-models.ndjson  the rows of the live views, and up to where they go, see app/audit/read_models.py
     documents/ID.txt    the text of every document
     provenance.jsonld   of a process only: who did what to what, because of what, as PROV-O
 
@@ -37,6 +38,7 @@ from app.audit.leafdata import Levels
 from app.audit.lines import base64_of, line
 from app.audit.proof import consistency, inclusion, tree_root
 from app.audit.provenance import CLOSING, OPENING, Provenance
+from app.audit.read_models import Replayed, live_lines
 from app.audit.rebuilding import Rebuilding
 from app.audit.records import LogRecord, read_records
 from app.audit.timestamps import Stamp
@@ -51,7 +53,7 @@ from domain.registry import dump
 FORMAT = "interlink-export/1"
 EVENTS, LEAVES, PROOFS = "events.ndjson", "leaves.bin", "proofs.ndjson"
 CHECKPOINTS, KEYS, STATES = "checkpoints.ndjson", "keys.txt", "states.ndjson"
-TIME_STAMPS, PROVENANCE = "timestamps.ndjson", "provenance.jsonld"
+TIME_STAMPS, PROVENANCE, READ_MODELS = "timestamps.ndjson", "provenance.jsonld", "read-models.ndjson"
 
 _IN_MEMORY = 8 * 2**20  # bytes of a member that is not yet put down; what is more goes to a file
 _HEAD = "SELECT position FROM log_head"
@@ -131,7 +133,8 @@ async def export(
                     given(record.event for record in page)
                     await asyncio.to_thread(_feed, feed, page)
             leaf_hashes = await _leaf_hashes(log, size)
-            return await asyncio.to_thread(writing.finish, leaf_hashes, evidence)
+            live = await live_lines(log, process, await asyncio.to_thread(writing.replayed))
+            return await asyncio.to_thread(writing.finish, leaf_hashes, evidence, live)
 
 
 def _feed(feed: Callable[[LogRecord], None], page: Iterable[LogRecord]) -> None:
@@ -149,6 +152,7 @@ class Writing:
         self._process = process
         self._rebuilding = Rebuilding()
         self._provenance = Provenance()
+        self._models = Replayed()
         self._positions: list[int] = []
         self._documents = 0
 
@@ -165,6 +169,7 @@ class Writing:
                     self._positions.append(record.event.position)
                     if self._process in (None, record.event.process):
                         self._rebuilding.feed(record.event)
+                        self._models.feed(record.event)
                         told.write(self._provenance.piece(record.event) if self._process else b"")
 
                 yield feed
@@ -173,13 +178,22 @@ class Writing:
                 told.write(CLOSING)
                 self._archive.copy(PROVENANCE, told)
 
-    def finish(self, leaf_hashes: bytes, evidence: Evidence) -> Exported:
-        """The rest. `leaf_hashes` are all those of the tree, 32 bytes each; raises NotFound."""
+    def replayed(self) -> Replayed:
+        """What the events make of the read models."""
+        self._models.flush()
+        return self._models
+
+    def finish(self, leaf_hashes: bytes, evidence: Evidence, models: Sequence[bytes]) -> Exported:
+        """The rest; raises NotFound.
+
+        `leaf_hashes` are all those of the tree, 32 bytes each, `models` the lines of the read models.
+        """
+        self._models.close()
         if self._process is not None and not self._positions:
             raise NotFound("there is no such process in the log")
         root = self._proofs(Levels(leaf_hashes), evidence)
         self._archive.add(KEYS, "".join(f"{key}\n" for key in evidence.keys).encode())
-        self._rebuilt()
+        self._rebuilt(models)
         self._archive.signature(evidence.sign(self._archive.manifest(self._facts(root))))
         return Exported(len(self._positions), self._documents, self._size)
 
@@ -212,10 +226,13 @@ class Writing:
                 facts = {"size": stamp.size, "response": base64_of(stamp.response)}
                 member.write(dump(facts) + b"\n")
 
-    def _rebuilt(self) -> None:
+    def _rebuilt(self, models: Sequence[bytes]) -> None:
         with self._archive.member(STATES) as member:
             for state in self._rebuilding.states():
                 member.write(state + b"\n")
+        with self._archive.member(READ_MODELS) as member:
+            for row in models:
+                member.write(row + b"\n")
         for name, text in self._rebuilding.documents():
             self._archive.add(name, text)
             self._documents += 1

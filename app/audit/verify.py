@@ -24,13 +24,14 @@ from app.audit.lines import base64_of, bytes_of, read_line
 from app.audit.note import Checkpoint
 from app.audit.proof import verify_consistency, verify_inclusion
 from app.audit.provenance import Told
+from app.audit.read_models import ModelsTold
 from app.audit.rebuilding import Rebuilding
 from app.audit.records import LogRecord
 from app.audit.timestamps import Stamp, check_stamps
 from app.audit.vouching import Vouching
 from app.eventlog.merkle import EMPTY_ROOT
 
-_ALWAYS = (export.EVENTS, export.LEAVES, export.CHECKPOINTS, export.KEYS, export.STATES)
+_ALWAYS = (export.EVENTS, export.LEAVES, export.CHECKPOINTS, export.KEYS, export.STATES, export.READ_MODELS)
 
 _OF_A_PROCESS = (export.PROOFS, export.PROVENANCE)
 
@@ -151,6 +152,7 @@ class _Verification:
         """One pass over the events, for all checks on records, and their leaf data beside them."""
         read, leaves = Check("events"), Check("leaf data")
         checks = record_checks(self._facts.process)
+        checks.append(ModelsTold(self._facts.process, lambda: self._archive.lines(export.READ_MODELS)))
         if self._facts.process is not None:
             checks.append(Told(self._facts.process, lambda: self._archive.open(export.PROVENANCE)))
         position = 0

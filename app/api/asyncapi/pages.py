@@ -6,7 +6,7 @@ from typing import Any
 
 from app.api.asyncapi.messages import in_channel, in_components, one_of
 from app.api.asyncapi.schemas import POSITION, of
-from app.api.events import Wanted
+from app.api.event_query import Wanted
 from app.events.cloud_events import BATCH, NDJSON
 from app.events.sse import SSE
 

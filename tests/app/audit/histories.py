@@ -15,18 +15,18 @@ import pycrdt
 from eventsourcing.domain import Aggregate, AggregateEvent
 
 from app.audit.archive_writing import ArchiveWriter
-from app.audit.checks import ERASED
 from app.audit.export import Evidence, SignedCheckpoint, Writing
 from app.audit.records import LogRecord
 from app.eventlog.leaf import commitment, leaf
 from app.eventlog.merkle import Frontier
-from domain.catalogue import EVENTS
+from domain.catalogue import EVENTS, REWRITING
 from domain.document import Document
 from domain.person import Person
 from domain.plan import Plan
 from domain.ports import NewEvent, RecordedEvent
 from domain.process import Process
 from domain.registry import dump
+from projections.catalogue import VIEWS
 from tests.app.audit.signing import LogKey
 
 _BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -179,7 +179,8 @@ def archive(
         writing = Writing(writer, len(records), process)
         with writing.events() as feed:
             for record in records:
-                if process in (None, record.event.process) or record.event.type == ERASED:
+                if process in (None, record.event.process) or record.event.type in REWRITING:
                     feed(record)
-        writing.finish(b"".join(record.leaf_hash for record in records), evidence)
+        models = writing.replayed().lines({view.name: len(records) for view in VIEWS})
+        writing.finish(b"".join(record.leaf_hash for record in records), evidence, models)
     return path
