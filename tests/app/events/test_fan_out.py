@@ -12,10 +12,11 @@ import pytest
 
 from app.events import fan_out as module
 from app.events import tail as tails
+from app.events.access import EventAccess
 from app.events.access_log import Reader
 from app.events.fan_out import FanOut, begin
 from app.events.sse import frames
-from app.events.tail import Tail
+from app.events.tail import Subscriber, Tail
 from app.system import System
 from domain.ports import Context, EventFilter, NewEvent, RecordedEvent
 from tests.app.api.conftest import Somebody
@@ -163,16 +164,29 @@ async def test_much_at_once_goes_to_each_at_its_own_pace(
 
 
 async def test_one_that_read_further_than_the_group_gets_nothing_twice(
-    system: System, fan_out: FanOut, ana: Somebody
+    system: System, tail: Tail, fan_out: FanOut, ana: Somebody, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     head = await system.log.head()
     early, late = Client(), Client()
+    held, asked = asyncio.Event(), asyncio.Event()
+
+    async def slowly(access: EventAccess, event: RecordedEvent) -> bool:
+        asked.set()
+        await held.wait()
+        return True
+
+    monkeypatch.setattr(EventAccess, "may_see", slowly)
     async with riding(fan_out, reader_of(ana), early, head):
         await asyncio.sleep(0)
-        first = await register(system, ana.person)
-        async with riding(fan_out, reader_of(ana), late, first):  # before the group has taken it in
-            second = await register(system, ana.person)
-            await until(lambda: early.positions == [first, second] and late.positions == [second])
+        zeroth = await register(system, ana.person)
+        await asyncio.wait_for(asked.wait(), 10)  # the group is at it, and what follows has to wait
+        first, second = await register(system, ana.person), await register(system, ana.person)
+        await tail.beyond(first, 10, Subscriber(None))
+        async with riding(fan_out, reader_of(ana), late, first):
+            await asyncio.sleep(0)
+            held.set()
+            await until(lambda: early.positions == [zeroth, first, second] and late.positions != [])
+            assert late.positions == [second]
 
 
 async def test_a_closed_connection_is_let_go(system: System, fan_out: FanOut, ana: Somebody) -> None:
