@@ -21,7 +21,6 @@ from domain.errors import Invalid
 from domain.ports import RecordedEvent
 from domain.registry import UnknownEventType
 
-ERASED = "person.erased"
 REWRITE_SIZE = 8 + 2 * HASH_SIZE
 """Bytes of one entry in the attachment of an event of REWRITING: position, old and new commitment."""
 
