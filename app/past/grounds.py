@@ -31,6 +31,7 @@ NEEDED: Mapping[str, Right] = MappingProxyType(
         Process.Described.TOPIC: "manage",
         Process.RightGranted.TOPIC: "administer",
         Process.RightRevoked.TOPIC: "administer",
+        Process.KeepingDecided.TOPIC: "administer",
         Plan.NodeAdded.TOPIC: "manage",
         Plan.NodeRenamed.TOPIC: "manage",
         Plan.NodeDescribed.TOPIC: "manage",
