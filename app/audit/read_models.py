@@ -60,6 +60,7 @@ class Replayed:
     def flush(self, *, through: Mapping[str, int] | None = None) -> None:
         """Carry out what was fed."""
         events, self._waiting = self._waiting, []
+        self._db.execute("BEGIN")
         for view in self.views if self.stopped is None else ():
             end = None if through is None else through.get(view.name, 0)
             mine = [event for event in events if end is None or event.position <= end]
@@ -68,6 +69,7 @@ class Replayed:
                     self._db.executemany(sql, [_bound(row) for row in rows])
             except Exception:  # whatever an unknown or damaged payload makes of a view's code
                 self.stopped = mine[0].position if self.stopped is None else self.stopped
+        self._db.execute("COMMIT")
 
     def columns(self, table: str) -> dict[str, str]:
         """The columns of a table, each with its type in the view's DDL."""

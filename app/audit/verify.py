@@ -18,8 +18,9 @@ from cryptography.x509 import Certificate
 
 from app.audit import export, leafdata
 from app.audit.archive import Archive, NotAnArchive, strict_json
-from app.audit.archive_writing import MANIFEST, SIGNATURE
+from app.audit.archive_writing import SIGNATURE
 from app.audit.checks import Attachments, Check, Known, Leaves, Order, Payloads, RecordCheck
+from app.audit.facts import read_facts
 from app.audit.lines import base64_of, bytes_of, read_line
 from app.audit.note import Checkpoint
 from app.audit.proof import verify_consistency, verify_inclusion
@@ -78,25 +79,12 @@ def verify_archive(
         return report
 
 
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """What the manifest says."""
-
-    process: UUID | None
-    size: int
-    root: bytes
-    events: int
-    first: int
-    last: int
-    documents: int
-
-
 class _Verification:
     """One archive being verified."""
 
     def __init__(self, archive: Archive, vouching: Vouching, authorities: Sequence[Certificate]) -> None:
         self._archive = archive
-        self._facts = _facts(archive.manifest)
+        self._facts = read_facts(archive.manifest)
         self._vouching = vouching
         self._authorities = authorities
         self._report = Report()
@@ -316,21 +304,6 @@ class _Noted:
         why = str(error) if isinstance(error, NotAnArchive) else f"{type(error).__name__} while reading it"
         self._check.fail(why, self._position if self.after is None else self.after + 1)
         return True
-
-
-def _facts(manifest: dict[str, Any]) -> _Facts:
-    try:
-        if manifest["format"] != export.FORMAT:
-            raise NotAnArchive(f"this interlink reads {export.FORMAT}, not {str(manifest['format'])[:50]}")
-        numbers = {name: manifest[name] for name in ("size", "events", "first", "last", "documents")}
-        if not all(type(number) is int and number >= 0 for number in numbers.values()):
-            raise ValueError
-        if manifest.keys() != {"format", "process", "root", "members", *numbers}:
-            raise ValueError
-        process = None if manifest["process"] is None else UUID(manifest["process"])
-        return _Facts(process=process, root=bytes_of(manifest["root"]), **numbers)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise NotAnArchive(f"{MANIFEST} does not say what it has to") from None
 
 
 def _size(found: dict[str, Any]) -> int | None:
