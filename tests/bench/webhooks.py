@@ -38,6 +38,8 @@ EVENTS = 300  # of each process
 OWNERS = 20
 SINGLE = 250  # events, one at a time, for the latency
 PACE = 0.02  # seconds between these
+LOOK = 3.0  # seconds between looks at the receiver, which cost it time
+PATIENCE = 60.0  # seconds without anything received
 _APPEND = 100  # events in one append
 
 
@@ -200,13 +202,15 @@ def _live(owner: httpx.Client, process: str, receiver: str) -> Iterator[float]:
 
 def _wait(receiver: str, wanted: int) -> list[tuple[float, list[str]]]:
     """What was received, once that is so many events; the receiver then forgets it."""
-    count, before = 0, -1
+    count, grown = 0, time.monotonic()
     while count < wanted:
-        if count == before:
-            raise RuntimeError(f"{count:,} of {wanted:,} events came, and then no more")
-        time.sleep(3.0)
+        time.sleep(LOOK)
         before = count
         count = sum(len(events) for _, events in httpx.get(f"{receiver}/", timeout=60).json())
+        if count > before:
+            grown = time.monotonic()
+        elif time.monotonic() - grown > PATIENCE:
+            raise RuntimeError(f"{count:,} of {wanted:,} events came, and then no more")
     found: list[tuple[float, list[str]]] = httpx.get(f"{receiver}/forget", timeout=60).json()
     return found
 
