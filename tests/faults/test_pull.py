@@ -87,7 +87,7 @@ def test_killing_node_and_database_under_workers(server: ServerProcess) -> None:
     for worker in workers:
         worker.start()
     for kill in (_kill_node, ServerProcess.kill_postgres, _kill_both):
-        writing = threading.Thread(target=_write, args=(ilze, 12))
+        writing = threading.Thread(target=_write, args=(ilze, 10))
         writing.start()
         _until_more(seen)
         kill(server)
