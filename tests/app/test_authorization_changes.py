@@ -20,6 +20,9 @@ NEVER_TOLD = {"access.recorded", *REWRITING}  # no story tells them, and no aggr
 async def story() -> list[RecordedEvent]:
     """One in which everything happens that can."""
     told = Coproduction(MemoryLog(), seed=5)
+    process = await told.start()
+    process.decide_keeping("archiving")
+    await told.append(process.id, process)
     while {event.type for event in await told.log.read(limit=10_000)} | NEVER_TOLD < {
         entry.name for entry in EVENTS
     }:
