@@ -29,9 +29,7 @@ def result(error: str | None = None, *, gone: bool = False, quiet: float = 0.0) 
 
 
 @given(st.lists(st.integers(0, 4), max_size=40), st.sampled_from([HOOK, BATCHES]))
-def test_all_are_in_one_chain_and_streams_keep_their_order(
-    streams: list[int], hook: Webhook
-) -> None:
+def test_all_are_in_one_chain_and_streams_keep_their_order(streams: list[int], hook: Webhook) -> None:
     given_ = [due(position, stream) for position, stream in enumerate(streams)]
     chains = chained(hook, given_)
     sent = [[one for message in chain for one in message] for chain in chains]
