@@ -20,9 +20,17 @@ NEVER_TOLD = {"access.recorded", *REWRITING}  # no story tells them, and no aggr
 async def story() -> list[RecordedEvent]:
     """One in which everything happens that can."""
     told = Coproduction(MemoryLog(), seed=5)
-    process = await told.start()
+    administrator, other = told.people[:2]
+    process = await told.start(administrator=administrator)
     process.decide_keeping("archiving")
-    await told.append(process.id, process)
+    plan, seen, unseen, moved = told.plans[process.id], told.id(), told.id(), told.id()
+    for node in (seen, unseen):
+        plan.add(node=node, kind="phase", title="Phase")
+    plan.add(node=moved, kind="objective", title="Objective", parent=seen)
+    process.grant(permission=told.id(), grantee=other, rights=["view"], node=seen)
+    await told.append(process.id, process, plan, actor=other)
+    plan.move(moved, parent=unseen)
+    await told.append(process.id, plan, actor=administrator)
     while {event.type for event in await told.log.read(limit=10_000)} | NEVER_TOLD < {
         entry.name for entry in EVENTS
     }:
