@@ -20,6 +20,7 @@ from app.data_dir import is_served
 from app.database.embedded import EmbeddedPostgres
 from app.database.migrate import migrate
 from app.database.postgres import connect_pool
+from app.database.rights import application_role
 from app.documents.checkup import Checkup
 from app.documents.postgres import PostgresDocumentStore
 from app.documents.redis import RedisBus
@@ -75,7 +76,7 @@ async def system(settings: Settings, url: str, *, sends: bool = True) -> AsyncIt
     Unless it `sends`, nothing leaves the house: no subscription is fed, no webhook delivered.
     """
     async with AsyncExitStack() as stack:
-        pool = await connect_pool(url)
+        pool = await connect_pool(url, role=await application_role(url))
         stack.push_async_callback(_close, pool)
         log_ = PostgresEventLog(pool)
         await log_.start()

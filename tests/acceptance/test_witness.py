@@ -19,6 +19,7 @@ from app.audit import note
 from app.audit.checkpoints import Checkpoints
 from app.audit.keys import log_signer, witness_signer
 from app.audit.records import read_records
+from app.audit.verify import verify_archive
 from app.cli import parser
 from app.cli.audit import VerificationFailed, verify_file
 from app.database.postgres import connect_pool
@@ -201,5 +202,5 @@ async def test_a_rewritten_history_is_not_cosigned(pair: list[Installation], tmp
         assert forger.head()[1] == [forger.origin]
         assert forger.checkpoint(cosigned=True).status_code == 404
         await forger.export(tmp_path / "after")
-        with pytest.raises(VerificationFailed, match=rf"witness {honest.origin}"):
-            await forger.verify(str(tmp_path / "after"), "--witness", honest.witness)
+        report = verify_archive(tmp_path / "after", witnesses=[honest.witness])
+        assert f"witness {name}" in {check.name for check in report.checks if not check.ok}
