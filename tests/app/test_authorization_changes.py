@@ -23,10 +23,13 @@ async def story() -> list[RecordedEvent]:
     administrator, other = told.people[:2]
     process = await told.start(administrator=administrator)
     process.decide_keeping("archiving")
-    plan, seen, unseen, moved = told.plans[process.id], told.id(), told.id(), told.id()
+    plan = told.plans[process.id]
+    seen, unseen, moved, task = (told.id() for _ in range(4))
     for node in (seen, unseen):
         plan.add(node=node, kind="phase", title="Phase")
     plan.add(node=moved, kind="objective", title="Objective", parent=seen)
+    plan.add(node=task, kind="task", title="Task", parent=moved)
+    plan.set_status(task, "finished")
     process.grant(permission=told.id(), grantee=other, rights=["view"], node=seen)
     await told.append(process.id, process, plan, actor=other)
     plan.move(moved, parent=unseen)
