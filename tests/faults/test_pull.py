@@ -63,15 +63,15 @@ class Worker(threading.Thread):
         seen.events.append((event["subject"], position))
         mood = self._chance.random()
         if position % POISON == 0 and not seen.healthy:
+            seen.refused.add(position)  # first: a kill may swallow the answer
             self._ask("nack", {"ack_id": ack_id, "action": "park", "error": "cannot be read"})
-            seen.refused.add(position)
         elif mood < 0.1:
             seen.forgotten += 1  # as if this worker had crashed: its lease runs out
         elif mood < 0.2:
             self._ask("nack", {"ack_id": ack_id, "delay": 0.1})
         else:
-            self._ask("ack", {"ack_ids": [ack_id]})
             seen.acknowledged.add(position)
+            self._ask("ack", {"ack_ids": [ack_id]})
 
     def _ask(self, what: str, body: dict[str, Any]) -> Any:
         return self._client.post(f"{self._group}/{what}", json=body).raise_for_status().json()
