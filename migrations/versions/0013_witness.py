@@ -66,7 +66,7 @@ CREATE TABLE witnesses (
     PRIMARY KEY (log, vkey)
 );
 
-COMMENT ON TABLE witnesses IS 'What each witness cosigned last of the log with this key, and what went wrong since';
+COMMENT ON TABLE witnesses IS 'What each witness cosigned last of the log with this key, and its last error';
 
 CREATE TABLE time_stamps (
     vkey text NOT NULL,
@@ -77,7 +77,7 @@ CREATE TABLE time_stamps (
     FOREIGN KEY (vkey, size) REFERENCES checkpoints
 );
 
-COMMENT ON COLUMN time_stamps.response IS 'RFC 3161 TimeStampResp over SHA-256 of the checkpoint''s note text';
+COMMENT ON COLUMN time_stamps.response IS 'RFC 3161 TimeStampResp over SHA-256 of the checkpoint''s text';
 
 CREATE TRIGGER time_stamps_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON time_stamps
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
@@ -137,7 +137,7 @@ CREATE TABLE self_check (
     failed_from bigint
 );
 
-COMMENT ON TABLE self_check IS 'How the last check of the log went: events first to last, and the head of size';
+COMMENT ON TABLE self_check IS 'How the last check went: events first to last, under the head of size';
 
 COMMENT ON COLUMN self_check.failed_from IS 'First event of the range that failed; checked again each time';
 
