@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from app.privacy.erasure import erase
+from app.privacy.retention import retain
 from app.system import System
 from tests.app.api.conftest import Somebody
 from tests.app.api.test_documents import burst
@@ -19,6 +22,9 @@ async def every_type(system: System, ana: Somebody, bruno: Somebody) -> str:
     await ana.delete(f"/api/v1/permissions/{permission}")
     await ana.get(f"/api/v1/events?process={process}")
     await system.accesses.write()
+    await ana.patch(f"/api/v1/processes/{process}/keeping", {"ground": "archiving"})
+    await ana.patch(f"/api/v1/processes/{process}/keeping", {"ground": None})
+    await retain(system, {"access.recorded": timedelta()})
     await erase(system, bruno.person, basis="consent_withdrawn", text="redact", by=None)
     return process
 

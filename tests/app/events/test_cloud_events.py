@@ -31,8 +31,8 @@ async def test_the_sdk_reads_every_type_by_every_way(
 ) -> None:
     async with receiving() as receiver:
         body = {"kind": "webhook", "name": "All", "url": receiver.url, "start": "beginning"}
-        await ana.post("/api/v1/subscriptions", body)
         await every_type(system, ana, bruno)
+        await ana.post("/api/v1/subscriptions", body)
         batch = await _batch(ana)
         assert {event["type"] for event in batch} == {entry.name for entry in EVENTS}
         lines = await ana.client.get(PATH, params={"limit": 1000}, headers={"Accept": "application/x-ndjson"})
