@@ -19,6 +19,7 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import api, health, http, live, pages
+from app.http.streaming import StreamingProtocol
 from app.live_socket import LiveProtocol
 from app.metrics import RequestMetrics
 from app.settings import ConfigurationError, Settings
@@ -85,7 +86,7 @@ class Server(uvicorn.Server):
     def __init__(self, app: Starlette, before_shutdown: Callable[[], Awaitable[None]]) -> None:
         config = uvicorn.Config(
             WebsocketsFirst(app, Router([*api.websockets, *live.routes])),
-            http="httptools",
+            http=StreamingProtocol,
             ws=LiveProtocol,
             ws_per_message_deflate=False,
             ws_max_size=8 * 1024 * 1024,

@@ -14,16 +14,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
-from typing import cast
 from uuid import UUID
 
 from starlette.responses import StreamingResponse
-from starlette.types import Send as AsgiSend
+from starlette.types import Message, Receive, Scope, Send
 
 from app.events.access_log import Reader
-from app.events.fan_out import FanOut, Send, body
+from app.events.fan_out import FanOut
 from app.events.following import Following, Step
 from app.events.tail import Entry, Subscriber
+from app.http.streaming import Write, direct_writer
 from app.system import System
 from domain.errors import Unavailable
 from domain.ports import EventFilter, RecordedEvent
@@ -72,25 +72,32 @@ class EventStream(StreamingResponse):
         self._note = partial(system.accesses.note, reader)
         self._following = Following(system, self._tail, reader.person, after=after, where=where)
 
-    async def stream_response(self, send: AsgiSend) -> None:
+        self._write: Write | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        self._write = direct_writer(scope)
+        await super().__call__(scope, receive, send)
+
+    async def stream_response(self, send: Send) -> None:
         """What Starlette runs until the reader is gone."""
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         with suppress(Unavailable):  # the client comes back, and is then told why
             async with self._tail.reading(self._key[1]) as subscriber:
                 while not subscriber.over.is_set():
                     await self._go_on(subscriber, send)
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        await send(_body(b"", more=False))
 
-    async def _go_on(self, subscriber: Subscriber, send: AsgiSend) -> None:
+    async def _go_on(self, subscriber: Subscriber, send: Send) -> None:
         following = self._following
-        if following.waits:
-            following.go_on(await self._fan_out.ride(self._key, following.position, cast(Send, send)))
+        if following.waits and self._write is not None:
+            following.go_on(await self._fan_out.ride(self._key, following.position, self._write))
             return
         step = await following.next(subscriber)
         for part in _parts(step):
             self._note(entry.event for entry in part.entries)  # it may be the last that arrives
-            if chunk := frames(part):
-                await send(body(chunk))
+            if data := frames(part):
+                await send(_body(data, more=True))
 
 
 def _parts(step: Step) -> Iterator[Step]:
@@ -104,3 +111,7 @@ def _parts(step: Step) -> Iterator[Step]:
         part.append(entry)
         size += len(entry.frame)
     yield Step(step.position, part, step.mark)
+
+
+def _body(data: bytes, *, more: bool) -> Message:
+    return {"type": "http.response.body", "body": data, "more_body": more}

@@ -15,11 +15,12 @@ import sys
 import tempfile
 import time
 from array import array
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import TypeAlias, cast
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -40,6 +41,7 @@ READERS = (1, 100, 1_000)
 PEOPLE = 10  # who read; each of them with as many connections
 DELIVERIES = 100  # events for each number of readers
 PAUSE = 0.1  # seconds between them
+EVENT = 600  # bytes of one as it is sent, about
 HISTORY = 50_000  # events to catch up with
 ASSETS = 20
 _BATCH = 1_000  # events in one append
@@ -134,39 +136,79 @@ async def _deliveries(given: Scene) -> None:
     print(f"Event streams (SSE) of one node, {PEOPLE} people: commit to client, in ms")
     print(f"{'readers':>8}{'p50':>9}{'p99':>9}{'longest':>9}   server's CPU per event")
     for readers in READERS:
-        latencies, cpu = await _delivered(given, readers)
-        percentiles = statistics.quantiles(latencies, n=100, method="inclusive")
-        row = f"{readers:>8,}{percentiles[49]:>9.2f}{percentiles[98]:>9.2f}{max(latencies):>9.2f}"
-        print(row, f"{cpu:>22.2f}", AIM.get(readers, ""), sep="  ")
+        server = psutil.Process(given.server.pid)
+        async with _reading(given.server.port, readers, await given.log.head(), given.tokens) as told:
+            before, sent = sum(server.cpu_times()[:2]), {}
+            for _ in range(DELIVERIES):
+                position = await given.append(1)
+                sent[position] = time.monotonic_ns()
+                await asyncio.sleep(PAUSE)
+            latencies = await told(sent)
+        cpu = (sum(server.cpu_times()[:2]) - before) * 1000 / DELIVERIES
+        print(f"{readers:>8,}{_row(latencies)}  {cpu:>22.2f}", AIM.get(readers, ""), sep="  ")
+    latencies = await _written(max(READERS))
+    print(f"{max(READERS):>8,}{_row(latencies)}  no server, no log: only a write to each connection")
 
 
-async def _delivered(given: Scene, readers: int) -> tuple[list[float], float]:
-    """Milliseconds of each delivery, and milliseconds of the server's CPU time for each event."""
+def _row(latencies: list[float]) -> str:
+    percentiles = statistics.quantiles(latencies, n=100, method="inclusive")
+    return f"{percentiles[49]:>9.2f}{percentiles[98]:>9.2f}{max(latencies):>9.2f}"
+
+
+Told: TypeAlias = Callable[[Mapping[int, int]], Awaitable[list[float]]]
+"""Waits for what was sent (position: when, in ns); how long each delivery of it took, in milliseconds."""
+
+
+@asynccontextmanager
+async def _reading(port: int, readers: int, after: int, tokens: Sequence[str]) -> AsyncIterator[Told]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.bench.stream_readers",
-        str(given.server.port),
-        str(readers),
-        str(await given.log.head()),
-        *given.tokens,
+        *(sys.executable, "-m", "tests.bench.stream_readers", str(port), str(readers), str(after), *tokens),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
     assert process.stdout is not None
     assert await process.stdout.readline() == b"ready\n"
-    server, committed = psutil.Process(given.server.pid), dict[int, int]()
-    before = sum(server.cpu_times()[:2])
-    for _ in range(DELIVERIES):
-        position = await given.append(1)
-        committed[position] = time.monotonic_ns()
-        await asyncio.sleep(PAUSE)
-    arrived = array("q", (await process.communicate(b"%d" % (readers * DELIVERIES)))[0])
-    spent = sum(server.cpu_times()[:2]) - before
-    told = zip(arrived[::2], arrived[1::2], strict=True)
-    found = [(at - committed[position]) / 1e6 for position, at in told if position in committed]
-    assert len(found) == readers * DELIVERIES, f"{len(found)} of {readers * DELIVERIES} events arrived"
-    return found, spent * 1000 / DELIVERIES
+
+    async def told(sent: Mapping[int, int]) -> list[float]:
+        arrived = array("q", (await process.communicate(b"%d" % (readers * len(sent))))[0])
+        pairs = zip(arrived[::2], arrived[1::2], strict=True)
+        found = [(at - sent[position]) / 1e6 for position, at in pairs if position in sent]
+        assert len(found) == readers * len(sent), f"{len(found)} of {readers * len(sent)} events arrived"
+        return found
+
+    yield told
+    await process.wait()
+
+
+class _Writer(asyncio.Protocol):
+    """A connection of a server that does nothing but write."""
+
+    def __init__(self, connections: list[asyncio.Transport]) -> None:
+        self._connections = connections
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._connections.append(self._transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._transport.write(b"event: caughtup\n\n")
+
+
+async def _written(readers: int) -> list[float]:
+    """What this machine needs for the system calls alone, with events of the same size."""
+    connections: list[asyncio.Transport] = []
+    server = await asyncio.get_running_loop().create_server(lambda: _Writer(connections), "127.0.0.1", 0)
+    async with _reading(server.sockets[0].getsockname()[1], readers, 0, ["none"]) as told:
+        sent = {}
+        for position in range(1, DELIVERIES + 1):
+            data = b'\nid: %d\ndata: {"specversion"%b' % (position, b" " * EVENT)
+            sent[position] = time.monotonic_ns()
+            for transport in connections:
+                transport.write(data)
+            await asyncio.sleep(PAUSE)
+        found = await told(sent)
+    server.close()
+    return found
 
 
 # --- catching up

@@ -16,6 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from app import api, http
+from app.http.streaming import StreamingProtocol
 from app.settings import Settings
 from app.system import System
 from app.wiring import system as wired
@@ -152,7 +153,9 @@ async def bruno(sign_up: SignUp) -> Somebody:
 async def address(app: Starlette) -> AsyncIterator[str]:
     """The same application behind a real server on loopback."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        app, http=StreamingProtocol, lifespan="off", log_config=None, timeout_graceful_shutdown=1
+    )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server._serve([listener]))
     async with asyncio.timeout(10):
