@@ -34,7 +34,7 @@ from tests.serving import ServerProcess, served
 from tests.workspace import post
 
 PROCESSES = 20
-EVENTS = 300  # of each process
+EVENTS = 100  # of each process
 OWNERS = 20
 SINGLE = 250  # events, one at a time, for the latency
 PACE = 0.02  # seconds between these
