@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from starlette.types import Scope
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 _EXTENSION = "interlink.response"
 
@@ -25,9 +25,10 @@ class StreamingProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Let the application find the answer to this request in its scope."""
         super().on_headers_complete()
-        if self.cycle.scope is self.scope:  # else it is a websocket's handshake
+        cycle: RequestResponseCycle | None = self.cycle  # a handshake has none, or an older one
+        if cycle is not None and cycle.scope is self.scope:
             scope: dict[str, Any] = self.scope  # type: ignore[assignment]  # a TypedDict of uvicorn's
-            scope.setdefault("extensions", {})[_EXTENSION] = weakref.ref(self.cycle)
+            scope.setdefault("extensions", {})[_EXTENSION] = weakref.ref(cycle)
 
 
 def direct_writer(scope: Scope) -> Write | None:

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 import httpx
 import uvicorn
 from starlette.types import Receive, Scope, Send
+from websockets.asyncio.client import connect
 
 from app.http.streaming import StreamingProtocol, Write, chunk, direct_writer
 
@@ -25,6 +26,10 @@ class Streams:
         self.end = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.accept"})
+            await send({"type": "websocket.send", "text": "a websocket"})
+            return
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"begun ", "more_body": True})
         write = direct_writer(scope)
@@ -83,6 +88,11 @@ async def test_nothing_is_written_to_who_does_not_read_or_is_gone() -> None:
                 await reader.read(2**20)
         writer.transport.abort()
         await until(lambda: not write(chunk(b"gone")))
+
+
+async def test_websockets_begin_as_ever() -> None:
+    async with served(Streams()) as port, connect(f"ws://127.0.0.1:{port}/") as websocket:
+        assert await websocket.recv() == "a websocket"
 
 
 def test_where_the_server_has_no_such_thing_there_is_no_writer() -> None:
