@@ -14,7 +14,8 @@ import sqlite3
 import sys
 import time
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 LARGEST = 4 * 2**20  # bytes of a message
 TOLERANCE = 300  # seconds that a message may be old, or its sender's clock ahead
@@ -38,7 +39,7 @@ class Receiver(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 30  # seconds of silence
     secrets: list[str]  # two while one takes over from the other
-    db: sqlite3.Connection
+    database: str
 
     def do_POST(self) -> None:
         length = self.headers.get("Content-Length", "")
@@ -49,16 +50,19 @@ class Receiver(BaseHTTPRequestHandler):
             return self.answer(401)
         message = json.loads(body)
         events = message if isinstance(message, list) else [message]
-        with self.db:  # an event that came before is not taken again: its answer was lost
-            new = [event for event in events if self.take(event)]
+        with closing(sqlite3.connect(self.database)) as db, db:
+            new = [event for event in events if self.take(event, db)]
         for event in new:
             print(event["type"], event["subject"], event.get("sequence", "-"), flush=True)
         return self.answer(204)
 
-    def take(self, event: dict) -> bool:
-        """What an event leads to: put your own here. Without `data`, `dataref` says where to read it."""
+    def take(self, event: dict, db: sqlite3.Connection) -> bool:
+        """What an event leads to: put your own here. Without `data`, `dataref` says where to read it.
+
+        One that came before is not taken again: the answer to it was lost.
+        """
         facts = (event["id"], event["type"], event["subject"])
-        return self.db.execute("INSERT OR IGNORE INTO taken VALUES (?, ?, ?)", facts).rowcount == 1
+        return db.execute("INSERT OR IGNORE INTO taken VALUES (?, ?, ?)", facts).rowcount == 1
 
     def answer(self, status: int, *, last: bool = False) -> None:
         self.send_response(status)
@@ -75,8 +79,9 @@ if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     Receiver.secrets = os.environ["WEBHOOK_SECRET"].split()
-    Receiver.db = sqlite3.connect(sys.argv[1])
-    Receiver.db.execute("CREATE TABLE IF NOT EXISTS taken (id TEXT PRIMARY KEY, type TEXT, subject TEXT)")
-    with HTTPServer(("127.0.0.1", int(sys.argv[2]) if len(sys.argv) > 2 else 0), Receiver) as server:
+    Receiver.database = sys.argv[1]
+    with closing(sqlite3.connect(Receiver.database)) as db:
+        db.execute("CREATE TABLE IF NOT EXISTS taken (id TEXT PRIMARY KEY, type TEXT, subject TEXT)")
+    with ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2]) if len(sys.argv) > 2 else 0), Receiver) as server:
         print(f"receiving at http://127.0.0.1:{server.server_port}/", flush=True)
         server.serve_forever()

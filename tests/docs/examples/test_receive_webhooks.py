@@ -64,6 +64,16 @@ async def test_only_what_is_signed_is_taken_and_only_once(tmp_path: Path) -> Non
     assert said == [f"plan.opened 2 {7:020d}"] * 2
 
 
+async def test_a_connection_that_is_kept_holds_up_no_other(tmp_path: Path) -> None:
+    secret, body = new_shared_secret(), json.dumps(EVENT).encode()
+    async with running(SCRIPT, str(tmp_path / "s"), WEBHOOK_SECRET=secret) as receiver:
+        url = (await lines(receiver, 1))[0].removeprefix("receiving at ")
+        async with httpx.AsyncClient(timeout=10) as kept, httpx.AsyncClient(timeout=10) as other:
+            for client in (kept, other, kept):
+                answer = await client.post(url, content=body, headers=_headers(secret, body))
+                assert answer.status_code == 204
+
+
 def _headers(secret: str, body: bytes, *, hours: int = 0) -> dict[str, str]:
     at = datetime.fromtimestamp(time.time(), UTC) + timedelta(hours=hours)
     return {
