@@ -130,6 +130,7 @@ _TOLD = {  # what of the payload a reader needs, besides titles
     "process.described": (),
     "process.right_granted": ("permission", "grantee", "grantee_kind", "rights"),
     "process.right_revoked": ("permission", "grantee", "grantee_kind"),
+    "process.keeping_decided": ("ground",),
     "plan.node_added": ("kind",),
     "plan.node_renamed": (),
     "plan.node_described": (),
@@ -191,7 +192,8 @@ class ActivityRow:
     """One thing that happened; titles are those of that time.
 
     `data` by `type`: `process.right_granted` permission, grantee, grantee_kind, rights;
-    `process.right_revoked` permission, grantee, grantee_kind; `plan.node_added` and `asset.created`
+    `process.right_revoked` permission, grantee, grantee_kind; `process.keeping_decided` ground (or null);
+    `plan.node_added` and `asset.created`
     kind; `plan.node_moved` parent and parent_title; `plan.task_status_set` status; `document.edited`
     began and ended (RFC 3339), bursts, edits, inserted, deleted (UTF-16 units and other CRDT items);
     `*_renamed` and `process.described` previous_title.

@@ -13,7 +13,6 @@ from app.eventlog.reading import EVENT
 from app.eventlog.reading import event as of_row
 from app.events.access import EventAccess
 from app.http.binding import Input
-from app.http.consistency import MAX_POSITION
 from app.http.endpoint import Call, endpoint, routes_of
 from app.moments import position_of
 from app.past.grounds import Grounds, grounds_of
@@ -124,10 +123,7 @@ class Account(Output):
 async def account(call: Call, position: int) -> Account:
     """Account for one event that you may see: its actor, its cause, the right it was done under."""
     system, access = call.system, EventAccess(call.system, call.person)
-    found = await system.log.read(after=position - 1, limit=1) if 0 < position <= MAX_POSITION else ()
-    if not found or not await access.may_see(found[0]):
-        raise NotFound("no such event")
-    event = found[0]
+    event = await access.event_at(position)
     grounds = await grounds_of(system, event)
     return Account(
         position=event.position,

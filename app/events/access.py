@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import TypeVar
 from uuid import UUID
 
+from app.http.consistency import MAX_POSITION
 from app.system import System
 from domain.asset import Asset
 from domain.catalogue import REWRITING
@@ -47,6 +48,14 @@ class EventAccess:
         """Whether the reader may see this event now."""
         known = self.known(event)
         return await self._ask(event) if known is None else known
+
+    async def event_at(self, position: int) -> RecordedEvent:
+        """The event at a log position; raises NotFound if there is none that the reader may see."""
+        possible = 0 < position <= MAX_POSITION
+        found = await self._system.log.read(after=position - 1, limit=1) if possible else ()
+        if not found or not await self.may_see(found[0]):
+            raise NotFound("no such event")
+        return found[0]
 
     def known(self, event: RecordedEvent) -> bool | None:
         """What `may_see` answers, if that is known without a look at the log; else None."""

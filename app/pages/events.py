@@ -109,12 +109,11 @@ async def show(page: Page) -> Response:
         page = _refused(page, refusal)
     holders = await access.who(page.system.pool, scope.process.id) if scope.whole else []
     names = await page.system.people.names(row.person for row in holders)
-    signed = await Checkpoints.of(page.system).latest()
     return page.render(
         "process/events.html",
         scope=scope,
         asked=asked,
-        entries=await _entries(page, scope, found.events) if found else None,
+        entries=await entries_of(page, scope, found.events) if found else None,
         older=found.position if found and found.more else None,
         types=[entry.name for entry in EVENTS if entry.aggregate_class is not Person],
         subjects=_SUBJECTS,
@@ -124,8 +123,14 @@ async def show(page: Page) -> Response:
         then_on=local_time(then.at) if then and then.at else "",
         stops=await _stops(page, scope) if scope.whole else [],
         head=await page.system.log.head(),
-        signed=signed[0] if signed else 0,
+        signed=await signed(page),
     )
+
+
+async def signed(page: Page) -> int:
+    """How many events stand under a signature."""
+    found = await Checkpoints.of(page.system).latest()
+    return found[0] if found else 0
 
 
 # --- what was asked for
@@ -203,7 +208,8 @@ async def _things(page: Page, scope: Scope) -> list[tuple[UUID, str]]:
 # --- events
 
 
-async def _entries(page: Page, scope: Scope, events: Sequence[RecordedEvent]) -> list[Entry]:
+async def entries_of(page: Page, scope: Scope, events: Sequence[RecordedEvent]) -> list[Entry]:
+    """These events as they are shown, with the causes that the reader may see."""
     told = await activity.of_events(page.system.pool, scope.process.id, events)
     rows = {each.position: told.get(each.position) or _row(scope, each) for each in events}
     people = {who for each in events for who in (each.actor, each.on_behalf_of) if who}

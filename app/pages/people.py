@@ -1,4 +1,4 @@
-"""Who takes part in a process with which rights; giving rights and taking them back."""
+"""Who takes part in a process with which rights; what becomes of the text of who is erased."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from starlette.responses import Response
 
 from app.commands import process
 from app.pages.page import Page
-from app.pages.scope import open_scope, visible_tree
+from app.pages.scope import flat, open_scope, titles, visible_tree
 from app.people import Profile
+from app.web.activity import GROUNDS
 from app.web.locale import N_
 from domain.errors import Conflict, Invalid, NotFound
+from domain.process import Process
 from domain.rights import Right
 from projections import access
 from projections.access import GrantRow
@@ -31,6 +33,8 @@ ROLE_NAMES = {
     "administrator": (N_("Administrator"), N_("also decides who takes part")),
 }
 
+_GROUNDS = {"": N_("No ground: they decide themselves"), **GROUNDS}
+
 
 @dataclass(frozen=True)
 class Member:
@@ -47,14 +51,17 @@ async def show(page: Page) -> Response:
         raise NotFound("those who see only a part do not see who else takes part")
     rows = await access.grants(page.system.pool, scope.process.id)
     nodes = await visible_tree(page, scope, disabled=True)
+    kept_for = (await page.system.repository.load(Process, scope.process.id)).kept_for
     return page.render(
         "process/people.html",
         scope=scope,
         members=await _members(page, rows),
-        titles={node.id: node.title for _, node in _flat(nodes)},
+        titles=titles(nodes),
         places=[("", page.locale.gettext("The whole process")), *_places(nodes)],
         role_of=role_of,
         roles=ROLE_NAMES,
+        grounds=[(ground, page.locale.gettext(told)) for ground, told in _GROUNDS.items()],
+        kept_for=kept_for,
     )
 
 
@@ -89,6 +96,19 @@ async def revoke(page: Page) -> Response:
     return await page.done(done.position, "/" if gone else f"/processes/{of}/people", done="revoked")
 
 
+async def decide_keeping(page: Page) -> Response:
+    """Say on which legal ground text stays when its authors are erased, or that it does not have to."""
+    form = await page.submitted("keeping")
+    of = page.id("process")
+    try:
+        done = await process.decide_keeping(
+            page.system, page.context(form), process=of, ground=form["ground"] or None
+        )
+    except (Invalid, Conflict) as refusal:
+        return await show(page.refused(form, refusal))
+    return await page.done(done.position, f"/processes/{of}/people", done="saved")
+
+
 def role_of(rights: Sequence[Right]) -> str | None:
     """The role that stands for exactly these rights, if there is one; administering includes all."""
     if "administer" in rights:
@@ -121,15 +141,8 @@ async def _members(page: Page, rows: Sequence[GrantRow]) -> list[Member]:
     return [Member(names.get(found[0].grantee), found) for found in by_person.values()]
 
 
-def _flat(nodes: Sequence[TreeNode], depth: int = 0) -> list[tuple[int, TreeNode]]:
-    found: list[tuple[int, TreeNode]] = []
-    for node in nodes:
-        found += [(depth, node), *_flat(node.children, depth + 1)]
-    return found
-
-
 def _places(nodes: Sequence[TreeNode]) -> list[tuple[str, str]]:
     """The parts of the plan as choices, each further in than what it stands under."""
     return [
-        (str(node.id), f"{chr(160) * 3 * depth}{node.title}") for depth, node in _flat(nodes) if node.enabled
+        (str(node.id), f"{chr(160) * 3 * depth}{node.title}") for depth, node in flat(nodes) if node.enabled
     ]

@@ -10,6 +10,7 @@ from app.pages.page import NO_STORE, Page
 from app.privacy.keeping import kept_of
 from app.privacy.my_data import my_data
 from app.privacy.requests import ErasureRequests
+from app.web.activity import GROUNDS
 from app.web.locale import N_
 from domain.errors import Conflict, Invalid, NotFound
 
@@ -22,13 +23,6 @@ FATES = {
         N_("Keep the text, as a former participant’s"),
         N_("The documents stay whole. Your name is no longer beside your text."),
     ),
-}
-GROUNDS = {
-    "free_expression": N_("freedom of expression and information"),
-    "legal_obligation": N_("a law that requires it, or a public task"),
-    "public_health": N_("public health"),
-    "archiving": N_("archives, research or statistics in the public interest"),
-    "legal_claims": N_("legal claims"),
 }
 _FILE = {**NO_STORE, "Content-Disposition": 'attachment; filename="my-data.json"'}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -70,6 +70,18 @@ async def open_scope(page: Page) -> Scope:
 async def visible_tree(page: Page, scope: Scope, *, disabled: bool = False) -> list[TreeNode]:
     """The plan as far as the reader may see it."""
     return scope.visible(await plan.tree(page.system.pool, scope.process.id, disabled=disabled))
+
+
+def flat(nodes: Iterable[TreeNode], depth: int = 0) -> Iterator[tuple[int, TreeNode]]:
+    """Every part of a plan in its order, with how deep it stands."""
+    for node in nodes:
+        yield depth, node
+        yield from flat(node.children, depth + 1)
+
+
+def titles(nodes: Iterable[TreeNode]) -> dict[UUID, str]:
+    """What the parts of a plan are called, by id."""
+    return {node.id: node.title for _, node in flat(nodes)}
 
 
 async def visible_activity(

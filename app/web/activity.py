@@ -22,6 +22,14 @@ RIGHTS = {
     "manage": N_("manage the plan"),
     "administer": N_("administer"),
 }
+GROUNDS = {
+    "free_expression": N_("freedom of expression and information"),
+    "legal_obligation": N_("a law that requires it, or a public task"),
+    "public_health": N_("public health"),
+    "archiving": N_("archives, research or statistics in the public interest"),
+    "legal_claims": N_("legal claims"),
+}
+"""Why text may stay although its author is erased (GDPR, article 17(3))."""
 _SOMEBODY = N_("Somebody")
 _FORMER = N_("A former participant")
 _UNKNOWN = N_("%(who)s made a change")
@@ -129,6 +137,14 @@ def _revoked(row: ActivityRow, values: Values, names: Names, locale: Locale) -> 
     return locale.gettext("%(who)s took rights in “%(node)s” back from %(grantee)s", **values)
 
 
+def _keeping(row: ActivityRow, values: Values, names: Names, locale: Locale) -> Markup:
+    ground = row.data["ground"]
+    if ground is None:
+        return locale.gettext("%(who)s decided that whoever is erased may have their text removed", **values)
+    values["ground"] = locale.gettext(GROUNDS[ground])
+    return locale.gettext("%(who)s decided that text of people who are erased stays: %(ground)s", **values)
+
+
 def _grantee(row: ActivityRow, names: Names, locale: Locale) -> Markup:
     is_person = row.data["grantee_kind"] == "person"
     return _name(UUID(row.data["grantee"]) if is_person else None, names, locale)
@@ -171,6 +187,7 @@ _SPECIAL: dict[str, Callable[[ActivityRow, Values, Names, Locale], Markup]] = {
     "process.described": _described,
     "process.right_granted": _granted,
     "process.right_revoked": _revoked,
+    "process.keeping_decided": _keeping,
     "plan.node_added": _added,
     "plan.node_moved": _moved,
     "plan.task_status_set": _status,

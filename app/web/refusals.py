@@ -60,6 +60,7 @@ MESSAGES = {
     "time_unknown": N_("Enter a date and time that have passed."),
     "number_invalid": N_("Enter a whole number within the limits that stand beside the field."),
     "id_invalid": N_("Choose something from the list."),
+    "ground_unknown": N_("Choose something from the list."),
     "day_invalid": N_("Enter a day that exists, such as 2026-01-31."),
     "range_backwards": N_("The last place must not come before the first."),
     "replay_under_way": N_("Another replay is under way. Wait until it is done."),

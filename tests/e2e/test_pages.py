@@ -82,11 +82,14 @@ def paths(page: Page) -> list[str]:
     process = href(page, ".card-link a")
     page.goto(f"{process}/plan")
     task, document = href(page, ".task-title a"), href(page, ".files a[href^='/documents']")
-    tabs = [process, *(f"{process}/{tab}" for tab in ("plan", "activity", "people", "edit"))]
+    page.goto(f"{process}/events")
+    event = href(page, ".record .facts a")
+    tabs = [process, *(f"{process}/{tab}" for tab in ("plan", "activity", "events", "people", "edit"))]
     return [
         *("/", "/processes/new", "/profile", "/privacy", "/accessibility", "/nowhere"),
         *("/integrations", "/integrations/tokens", "/integrations/new/webhook"),
         *tabs,
+        event,
         task,
         document,
         f"{document}/history",

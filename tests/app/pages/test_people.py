@@ -96,3 +96,29 @@ def test_roles_are_recognised() -> None:
     assert role_of(["edit", "view", "comment", "suggest"]) == "contributor"
     assert role_of(RIGHTS) == "administrator"
     assert role_of(["view", "delete"]) is None
+
+
+async def test_a_legal_ground_is_decided_by_administrators_and_seen_by_all(
+    system: System, ilze: Reader, janis: Reader, work: Work
+) -> None:
+    page, action = f"{work.here}/people", f"{work.here}/keeping"
+    await let_in(system, ilze, janis, work, "view")
+    assert "They decide themselves whether" in await janis.get(page)
+    assert f'action="{action}"' not in await janis.get(page)
+    values = await ilze.form(page, action)
+    assert values["ground"] == ""
+    answer = await ilze.send(page, action, ground="archiving")
+    assert answer.headers["location"] == f"{page}?done=saved"
+    told = "<strong>archives, research or statistics in the public interest</strong>"
+    assert told in await janis.get(page)
+    assert (await ilze.form(page, action))["ground"] == "archiving"
+    assert "decided that text of people who are erased stays: archives" in await janis.get(
+        f"{work.here}/activity"
+    )
+    refused = await ilze.send(page, action, status=422, ground="because")
+    assert '<a href="#keeping-ground">Choose something from the list.</a>' in refused.text
+    await janis.post(action, status=403, csrf=(await janis.form("/profile", "/profile"))["csrf"], ground="")
+    assert told in await janis.get(page)
+    await ilze.send(page, action, ground="")
+    assert "They decide themselves whether" in await janis.get(page)
+    assert "may have their text removed" in await janis.get(f"{work.here}/activity")

@@ -13,6 +13,7 @@ from app.people import Profile
 from app.web.activity import persons_in, sentence
 from app.web.locale import LANGUAGES, locale
 from domain.plan import KINDS, STATUSES
+from domain.process import EXEMPTIONS
 from domain.rights import RIGHTS
 from projections.activity import VIEW, ActivityRow
 
@@ -31,6 +32,7 @@ CASES: list[tuple[str, dict[str, Any], bool]] = [
     ("process.right_granted", GRANT, True),
     ("process.right_revoked", GRANT, False),
     ("process.right_revoked", GRANT, True),
+    *[("process.keeping_decided", {"ground": ground}, False) for ground in (None, *EXEMPTIONS)],
     *[("plan.node_added", {"kind": kind}, True) for kind in KINDS],
     ("plan.node_renamed", {"previous_title": "Old"}, True),
     ("plan.node_described", {}, True),

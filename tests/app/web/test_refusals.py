@@ -17,7 +17,6 @@ NEVER_IN_FORMS = {
     "command_reused",
     "document_unfit",
     "event_unknown",
-    "ground_unknown",
     "node_exists",
     "permission_exists",
 }
