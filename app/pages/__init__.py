@@ -60,7 +60,7 @@ routes: list[BaseRoute] = [
     _post(_PROCESS + "/edit", process.describe),
     _get(_PROCESS + "/activity", process.show_activity),
     _get(_PROCESS + "/events", events.show),
-    _get(_PROCESS + "/events/{position:int}", event.show),
+    _get(_PROCESS + "/events/{position}", event.show),
     _get(_PROCESS + "/plan", plan.show),
     _post(_PROCESS + "/plan", plan.add),
     _get(_PROCESS + "/people", people.show),

@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from app.events.access import EventAccess
 from app.pages.events import entries_of, signed
+from app.pages.moment import position
 from app.pages.page import Page
 from app.pages.scope import open_scope, titles, visible_tree
 from app.past.grounds import grounds_of
@@ -16,7 +17,9 @@ from domain.errors import NotFound
 async def show(page: Page) -> Response:
     """What `/api/v1/audit/events/{position}` tells, in words. For whoever may see the event; else 404."""
     scope = await open_scope(page)
-    found = await EventAccess(page.system, page.person).event_at(page.request.path_params["position"])
+    found = await EventAccess(page.system, page.person).event_at(
+        position(page.request.path_params["position"]) or 0
+    )
     if found.process != scope.process.id:
         raise NotFound("it belongs to another process")
     [told] = await entries_of(page, scope, [found])

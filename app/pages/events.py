@@ -18,7 +18,7 @@ from app.eventlog.reading import EVENT, event
 from app.events.access import EventAccess
 from app.events.pages import read_page
 from app.pages.form import Form
-from app.pages.moment import as_rfc3339, local_time, place
+from app.pages.moment import as_rfc3339, local_time, place, position
 from app.pages.page import Page
 from app.pages.scope import Scope, open_scope
 from app.people import Profile
@@ -169,9 +169,10 @@ async def _stretch(page: Page, asked: Filter, older: str | None) -> Stretch:
     if last is not None:
         before = await log.position_at(last + timedelta(days=1) - instant) + 1
     if older is not None:
-        if not (older.isascii() and older.isdigit() and len(older) <= 18):
+        end = position(older)
+        if end is None:
             raise Invalid("this is no position", code="moment_invalid")
-        before = int(older) if before is None else min(before, int(older))
+        before = end if before is None else min(before, end)
     return Stretch(after, before)
 
 

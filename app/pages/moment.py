@@ -17,6 +17,11 @@ async def place(page: Page, moment: str, field: str, *, code: str = "place_unkno
         raise Invalid(str(refusal), code=code, field=field) from None
 
 
+def position(text: str) -> int | None:
+    """A log position in decimal digits; None if this is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
 def as_rfc3339(local: str) -> str:
     """What a `datetime-local` field sends, taken as UTC."""
     return f"{local}:00Z" if len(local) == len("2026-01-31T12:00") else f"{local}Z"
