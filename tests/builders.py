@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, cast
@@ -83,3 +84,10 @@ async def a_plan(system: System, actor: UUID, process: UUID) -> SmallPlan:
     phase = await add("phase", None)
     objective = await add("objective", phase)
     return SmallPlan(phase, objective, await add("task", objective))
+
+
+async def sealed(system: System, document: UUID) -> None:
+    """Put everything committed of a document into the log; the hub may be at that itself just now."""
+    async with asyncio.timeout(20):
+        while not await system.hub.seal(document):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)

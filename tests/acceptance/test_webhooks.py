@@ -44,7 +44,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """Impatient, so that what takes three days takes seconds; else as anybody starts it."""
     settings = {
         "WEBHOOK_ALLOW_PRIVATE": "1",
-        "WEBHOOK_TIMEOUT": "0.4",
+        "WEBHOOK_TIMEOUT": "1",
         "WEBHOOK_RETRY_DELAYS": "0,0.1,0.2",
         "LOG_LEVEL": "error",
     }
@@ -114,7 +114,7 @@ async def until(look: Callable[[], Awaitable[dict[str, Any]]], **wanted: Any) ->
     """What is seen, once it is as wanted; raises AssertionError."""
     found: dict[str, Any] = {}
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not wanted.items() <= (found := await look()).items():  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
     except TimeoutError:

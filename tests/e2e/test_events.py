@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -75,10 +76,13 @@ def test_without_scripts(server: ServerProcess, browser: Browser) -> None:
     expect(page.locator("#slider")).to_be_hidden()
     page.locator("#record-type").select_option("plan.*")
     page.locator(".filters button").click()
+    expect(page).to_have_url(re.compile(r"type=plan\.\*|type=plan\.%2A"))
+    expect(page.locator(".record code").first).to_be_visible()
     kinds = page.locator(".record code").all_inner_texts()
     assert kinds
     assert all(kind.startswith("plan.") for kind in kinds)
     page.locator("#record-at").fill("0")
     page.locator("form:has(#record-at) button").click()
+    expect(page.locator(".then")).to_be_visible()
     expect(page.locator(".then ul")).to_have_count(0)
     assert page.locator("#record-type").input_value() == "plan.*"

@@ -13,6 +13,7 @@ import pytest
 from app.system import System
 from realtime import crdt
 from tests.app.api.conftest import Somebody
+from tests.builders import sealed
 
 
 class Typist:
@@ -40,7 +41,7 @@ class Typist:
         assert answer.status_code == 200, answer.text
         self.doc.apply_update(answer.content)
         if seal:
-            assert await self._system.hub.seal(UUID(self.document))
+            await sealed(self._system, UUID(self.document))
         return await self._system.log.head()
 
 

@@ -14,6 +14,7 @@ from app.system import System
 from realtime.delivery import deliver
 from tests.app.pages.conftest import Reader, Work
 from tests.app.pages.test_process import let_in
+from tests.builders import sealed
 
 
 class Typist:
@@ -34,7 +35,7 @@ class Typist:
         self.blocks.append(pycrdt.XmlElement("paragraph", {}, [pycrdt.XmlText(words)]))
         admitted = await admission(self._system, Visitor(self._who.person, may_write=True), document)
         await deliver(self._system.hub, admitted, self.doc.get_update())
-        assert await self._system.hub.seal(document)
+        await sealed(self._system, document)
         position = await self._system.log.head()
         await self._system.views.wait_all(position)
         return position
