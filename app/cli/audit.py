@@ -1,4 +1,4 @@
-"""`interlink export` and `interlink verify`: the log in a file, and whether it holds."""
+"""`interlink export` and `interlink verify`: the log, or what is known of a person, in a file; what holds."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from app.cli.command import Parsers, add
+from app.cli.privacy import my_data
 from app.data_dir import prepare
 from app.settings import ConfigurationError, Settings
 
@@ -25,7 +26,14 @@ class VerificationFailed(ConfigurationError):
 
 
 async def export(settings: Settings, options: argparse.Namespace) -> None:
-    """Write the log, or one process of it, with all that proves it, to a file."""
+    """Write the log or a process of it with all that proves it, or what is known of a person, to a file."""
+    if options.person is not None:
+        await my_data(settings, options.person, options.out)
+    else:
+        await _archive(settings, options)
+
+
+async def _archive(settings: Settings, options: argparse.Namespace) -> None:
     from app.audit.export import export as write
     from app.audit.own import evidence
 
@@ -106,6 +114,7 @@ def commands(to: Parsers) -> None:
     what = out.add_mutually_exclusive_group(required=True)
     what.add_argument("--process", type=UUID, metavar="ID", help="one process")
     what.add_argument("--all", action="store_true", help="the whole log")
+    what.add_argument("--person", metavar="PERSON", help="what is known of somebody, by id or e-mail (JSON)")
     out.add_argument("--out", type=Path, required=True, metavar="FILE")
     check = add(to, "verify", verify, data_dir=False, alone=verify_file)
     check.add_argument("file", nargs="?", type=Path, metavar="FILE")

@@ -1,4 +1,4 @@
-"""`interlink erase`, `my-data` and `retain`: what is known of people, and until when."""
+"""`interlink erase` and `retain`, and `export --person`: what is known of people, and until when."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ async def erase(settings: Settings, options: argparse.Namespace) -> None:
     print(f"person {erasure.person} is erased{stays}")
 
 
-async def my_data(settings: Settings, options: argparse.Namespace) -> None:
-    """Write everything that is known of a person into a JSON file."""
+async def my_data(settings: Settings, named: str, out: Path) -> None:
+    """Write everything that is known of a person into a JSON file that is not there yet."""
     from app.privacy.my_data import my_data as pieces_of
     from app.wiring import database, system
 
     async with database(settings) as url, system(settings, url, sends=False) as running:
-        person = await _person(running, options.person)
+        person = await _person(running, named)
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-            with open(os.open(options.out, flags, 0o600), "wb") as file:  # noqa: ASYNC230
+            with open(os.open(out, flags, 0o600), "wb") as file:  # noqa: ASYNC230
                 async for piece in pieces_of(running, person):
                     file.write(piece)
         except OSError as error:
-            raise ConfigurationError(f"{options.out} can't be written: {error.strerror}") from None
-    print(f"written to {options.out}")
+            raise ConfigurationError(f"{out} can't be written: {error.strerror}") from None
+    print(f"written to {out}")
 
 
 async def retain(settings: Settings, options: argparse.Namespace) -> None:
@@ -98,8 +98,3 @@ def commands(to: Parsers) -> None:
     erasing.add_argument("--yes", action="store_true", help="don't ask")
     retaining = add(to, "retain", retain)
     retaining.add_argument("--dry-run", action="store_true", help="only tell how many")
-    exporting = add(to, "my-data", my_data)
-    exporting.add_argument("--person", required=True, metavar="PERSON", help="an id or an e-mail")
-    exporting.add_argument(
-        "--out", required=True, type=Path, metavar="FILE", help="a file that is not there yet"
-    )

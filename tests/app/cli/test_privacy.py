@@ -1,4 +1,4 @@
-"""`interlink erase`, `my-data`, `retain`, `backup` and `restore`, as an operator types them."""
+"""`interlink erase`, `export --person`, `retain`, `backup` and `restore`, as an operator types them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def test_backup_erase_restore_and_nobody_comes_back(database: str, run: Ru
     said = [
         await run(*command)
         for command in [
-            ("my-data", "--person", EMAIL, "--out", str(data)),
+            ("export", "--person", EMAIL, "--out", str(data)),
             ("backup", "--out", str(backup)),
             ("erase", EMAIL, "--reason", "objection"),
             ("erase", EMAIL, "--reason", "objection", "--yes"),
