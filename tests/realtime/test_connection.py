@@ -64,14 +64,6 @@ def test_an_allowance_is_an_average() -> None:
     assert allowance.spend(5, 1.0)
 
 
-async def test_frames_go_out_at_once_while_the_reader_reads() -> None:
-    pipe, source = Pipe(), Source()
-    _, channel = session(pipe, source)
-    channel.deliver(b"a")
-    channel.deliver(b"b")
-    assert list(pipe.frames) == [b"a", b"b"]
-
-
 async def test_a_backlog_keeps_order_until_it_is_too_large() -> None:
     pipe, source = Pipe(), Source()
     one, channel = session(pipe, source, outbound=10)
@@ -147,20 +139,6 @@ async def test_a_forgotten_channel_is_silent() -> None:
     pipe.stalled = False
     await drained(one)
     assert list(pipe.frames) == []
-
-
-async def test_a_question_of_a_slow_reader_is_answered_when_it_reads() -> None:
-    pipe, source = Pipe(), Source()
-    one, channel = session(pipe, source)
-    pipe.stalled = True
-    source.vector = {1: 9}
-    channel.deliver(b"first")
-    for _ in range(1000):
-        one.take(protocol.step1(wire.state_vector({1: 4, 2: 2})))
-    assert one._backlog_bytes <= 5
-    pipe.stalled = False
-    await drained(one)
-    assert source.asked == [{1: 4}], "the less of both"
 
 
 async def test_what_comes_after_a_large_frame_waits_for_it() -> None:
