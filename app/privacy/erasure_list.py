@@ -73,5 +73,5 @@ def _lines(path: Path) -> Iterator[Listed]:
             person, erasure = UUID(found["person"]), UUID(found["erasure"])
             kept = [UUID(document) for document in found.get("kept", ())]
             yield Listed(erasure, person, str(found["basis"]), str(found["text"]), str(found["at"]), kept)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise ConfigurationError(f"{path}: line {number} can't be read") from None
