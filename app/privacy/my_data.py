@@ -12,7 +12,7 @@ from app.database.failures import unavailable_when_away
 from app.events.cloud_events import encode
 from app.system import System
 from domain.document import Document
-from domain.errors import DomainError
+from domain.errors import DomainError, Unavailable
 from domain.ports import EventFilter
 from realtime.history.attribution import readable
 
@@ -67,7 +67,10 @@ async def _texts(system: System, person: UUID) -> AsyncIterator[bytes]:
     for row in rows:
         document: UUID = row["document_id"]
         try:
-            written = await _written(system, person, document)
+            with unavailable_when_away():
+                written = await _written(system, person, document)
+        except Unavailable:
+            raise
         except (DomainError, ValueError, RuntimeError) as error:
             yield _json({"document": document, "unreadable": type(error).__name__})
             continue
