@@ -1,12 +1,17 @@
 """Who did what to what, because of what, in W3C PROV-O as JSON-LD: what the events of a process say of it.
 
 Each event is an Activity, each version of a stream an Entity that it generated, each person an Agent.
-Only what stands in the envelope of events is told, ids alone: what erasures take away is not in it.
+The versions of the process itself, whose grants are what its people agreed on, are Plans: each activity
+is associated with the one under which it was done. Only what stands in the envelope of events is told, ids
+alone: what erasures take away is not in it.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from datetime import datetime
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +20,8 @@ from app.audit.checks import Check
 from app.audit.leafdata import Readable
 from app.audit.lines import time_of
 from app.audit.records import LogRecord
+from domain.catalogue import EVENTS
+from domain.document import Document
 from domain.ports import RecordedEvent
 from domain.registry import dump
 
@@ -23,6 +30,8 @@ PROV = "http://www.w3.org/ns/prov#"
 
 _LINKS = (
     "wasAssociatedWith",
+    "qualifiedAssociation",
+    "hadPlan",
     "wasGeneratedBy",
     "wasAttributedTo",
     "wasInformedBy",
@@ -41,7 +50,7 @@ CONTEXT: dict[str, Any] = {
     "xsd": "http://www.w3.org/2001/XMLSchema#",
     "id": "@id",
     "type": "@type",
-    **{name: f"prov:{name}" for name in ("Activity", "Agent", "Delegation", "Entity")},
+    **{name: f"prov:{name}" for name in ("Activity", "Agent", "Association", "Delegation", "Entity", "Plan")},
     **{name: {"@id": f"prov:{name}", "@type": "@id"} for name in _LINKS},
     **{name: {"@id": f"prov:{name}", "@type": "xsd:dateTime"} for name in _TIMES},
     "position": {"@id": "dcterms:identifier", "@type": "xsd:integer"},
@@ -58,6 +67,7 @@ class Provenance:
 
     def __init__(self) -> None:
         self._known: set[UUID] = set()
+        self._agreements: list[tuple[datetime, str]] = []  # versions of the process, and since when
         self._begun = False
 
     def nodes(self, event: RecordedEvent) -> Iterator[dict[str, Any]]:
@@ -69,8 +79,15 @@ class Provenance:
             yield {"id": _urn(event.stream), "type": "Entity", "kind": event.type.partition(".")[0]}
         if event.actor is not None and event.on_behalf_of is not None:
             yield _delegation(event, event.actor, event.on_behalf_of)
-        yield _activity(event)
+        yield _activity(event, self._agreement(event))
         yield _entity(event)
+        if event.stream == event.process:
+            self._agreements.append((event.recorded_at, _version(event.stream, event.version)))
+
+    def _agreement(self, event: RecordedEvent) -> str | None:
+        """The version of the process under which something was done."""
+        known = bisect_right(self._agreements, _done_at(event), key=itemgetter(0))
+        return self._agreements[known - 1][1] if known else None
 
     def _is_new(self, id: UUID | None) -> bool:
         if id is None or id in self._known:
@@ -121,7 +138,17 @@ class Told:
             self.check.fail(str(error), position)
 
 
-def _activity(event: RecordedEvent) -> dict[str, Any]:
+def _done_at(event: RecordedEvent) -> datetime:
+    """When something was done: an edit is made before its burst comes into the log."""
+    if event.type != Document.Edited.TOPIC:
+        return event.recorded_at
+    try:
+        return min(event.recorded_at, datetime.fromisoformat(EVENTS.payload(event)["ended"]))
+    except Exception:  # whatever a damaged payload holds
+        return event.recorded_at
+
+
+def _activity(event: RecordedEvent, agreement: str | None) -> dict[str, Any]:
     at = time_of(event.recorded_at)
     found: dict[str, Any] = {
         "id": _urn(event.event_id),
@@ -133,6 +160,9 @@ def _activity(event: RecordedEvent) -> dict[str, Any]:
     }
     if event.actor is not None:
         found["wasAssociatedWith"] = _urn(event.actor)
+        if agreement is not None:
+            association = {"type": "Association", "agent": _urn(event.actor), "hadPlan": agreement}
+            found["qualifiedAssociation"] = association
     if event.causation_id is not None:
         found["wasInformedBy"] = _urn(event.causation_id)
     if event.version > 1:
@@ -143,7 +173,7 @@ def _activity(event: RecordedEvent) -> dict[str, Any]:
 def _entity(event: RecordedEvent) -> dict[str, Any]:
     found: dict[str, Any] = {
         "id": _version(event.stream, event.version),
-        "type": "Entity",
+        "type": ["Entity", "Plan"] if event.stream == event.process else "Entity",
         "specializationOf": _urn(event.stream),
         "wasGeneratedBy": _urn(event.event_id),
         "generatedAtTime": time_of(event.recorded_at),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -22,6 +23,7 @@ from tests.app.audit.histories import History, archive, checkpoints
 from tests.app.audit.signing import LogKey
 
 KEY = LogKey()
+DAY = timedelta(days=1)
 DCTERMS = Namespace("http://purl.org/dc/terms/")
 
 
@@ -83,6 +85,51 @@ def test_on_whose_behalf_is_told_of_each_activity() -> None:
         for node in found.objects(urn(actor), PROV.qualifiedDelegation)
     }
     assert delegations == {(urn(first), urn(told[0].event_id)), (urn(second), urn(told[1].event_id))}
+
+
+def test_the_agreement_under_which_something_was_done_is_told() -> None:
+    """Of an edit, the one when it was made; before the process there was none."""
+    process, events = a_process()
+    middle = len(events) // 2
+    events[middle] = replace(events[middle], stream=process, type="process.described", version=3)
+    found = graph(document(events))
+    plans = {urn(each.stream, each.version) for each in events if each.stream == process}
+    assert set(found.subjects(RDF.type, PROV.Plan)) == plans
+    told = set()
+    for event in events:
+        at, before = event.recorded_at, event.position
+        if event.type == "document.edited":
+            at = datetime.fromisoformat(json.loads(event.payload)["ended"])
+        held = [e for e in events if e.stream == process and e.recorded_at <= at and e.position < before]
+        association = found.value(urn(event.event_id), PROV.qualifiedAssociation)
+        if not held or event.actor is None:
+            assert association is None
+            continue
+        assert found.value(association, PROV.agent) == urn(event.actor)
+        assert found.value(association, PROV.hadPlan) == urn(process, held[-1].version)
+        told.add((event.type, held[-1].version))
+    assert {version for _, version in told} == {2, 3}
+
+
+def test_an_edit_made_before_an_agreement_changed_was_done_under_the_one_before() -> None:
+    process, events = a_process()
+    edit = next(event for event in events if event.type == "document.edited")
+    made = datetime.fromisoformat(json.loads(edit.payload)["ended"])
+    first = replace(events[0], stream=process, version=1, position=1, recorded_at=made)
+    second = replace(first, event_id=uuid4(), version=2, position=2, recorded_at=made + DAY)
+    edit = replace(edit, position=3, recorded_at=made + 2 * DAY)
+    found = graph(document([first, second, edit]))
+    association = found.value(urn(edit.event_id), PROV.qualifiedAssociation)
+    assert found.value(association, PROV.hadPlan) == urn(process, 1)
+
+
+@pytest.mark.parametrize("payload", ["", "[]", "{}", '{"ended": 5}', '{"ended": "2026-01-01"}', "[" * 9999])
+def test_of_a_damaged_edit_what_stood_when_it_was_recorded_is_told(payload: str) -> None:
+    process, events = a_process()
+    edit = next(event for event in events if event.type == "document.edited" and event.actor)
+    found = graph(document([*events[:2], replace(edit, payload=payload.encode())]))
+    association = found.value(urn(edit.event_id), PROV.qualifiedAssociation)
+    assert found.value(association, PROV.hadPlan) == urn(process, 2)
 
 
 def test_every_term_is_one_of_prov_o() -> None:
