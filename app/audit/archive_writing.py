@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
+from uuid import uuid4
 
 from domain.registry import dump
 
@@ -28,7 +29,7 @@ class ArchiveWriter:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        self._part = path.with_name(f".{path.name}.{uuid4().hex}.part")
         self._zip = zipfile.ZipFile(self._part, "x", allowZip64=True)
         self.members: dict[str, dict[str, Any]] = {}
 
@@ -38,13 +39,14 @@ class ArchiveWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._zip.close()
-        if kind is not None:
+        try:
+            self._zip.close()
+            if kind is None:
+                with self._part.open("rb") as written:
+                    os.fsync(written.fileno())
+                self._part.replace(self._path)
+        finally:
             self._part.unlink(missing_ok=True)
-            return
-        with self._part.open("rb") as written:
-            os.fsync(written.fileno())
-        self._part.replace(self._path)
 
     @contextmanager
     def member(self, name: str) -> Iterator[Member]:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from app.audit import leafdata
 from app.audit.archive import LARGEST_NUMBER, Archive, NotAnArchive, strict_json
 from app.audit.archive_writing import ArchiveWriter
 from app.audit.verify import verify_archive
@@ -117,24 +116,6 @@ def test_any_changed_byte_of_the_file_is_found_unless_it_means_nothing(good: Pat
 def _content(path: Path) -> dict[str, bytes]:
     with Archive(path) as archive:
         return {name: archive.whole(name) for name in archive.names() | {"manifest.json", "manifest.sig"}}
-
-
-def test_an_archive_appears_only_when_it_is_whole(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), ArchiveWriter(tmp_path / "out.zip") as writer:
-        writer.add("events.ndjson", bytes(1 // len(writer.members)))
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("data", [b"\x00", b"\x00\x00\x00\x05abcd", b"\xff\xff\xff\xff"])
-def test_leaf_data_that_ends_too_soon_is_refused(data: bytes) -> None:
-    with pytest.raises(NotAnArchive):
-        list(leafdata.leaves(io.BytesIO(data)))
-
-
-def test_leaves_are_read_across_chunks() -> None:
-    found = [bytes([n % 256]) * 700 for n in range(5000)]
-    data = io.BytesIO(b"".join(map(leafdata.packed, found)))
-    assert list(leafdata.leaves(data)) == found
 
 
 def test_json_is_strict() -> None:
