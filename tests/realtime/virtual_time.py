@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import wraps
 from typing import Any
 
 
@@ -36,3 +37,13 @@ def run(main: Coroutine[Any, Any, None]) -> None:
     """Run to the end, on a loop of its own."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         runner.run(main)
+
+
+def timeless(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """A test that runs on such a loop."""
+
+    @wraps(test)
+    def timed(**fixtures: Any) -> None:
+        run(test(**fixtures))
+
+    return timed
