@@ -180,25 +180,3 @@ async def test_what_was_set_aside_as_unreadable_is_emptied_and_holds_nothing_up(
     assert await ErasureRequests(system.pool).pending(ana.person) is None
     left = await system.pool.fetch("SELECT update FROM document_updates")
     assert not [row for row in left if b"marker" in row["update"]]
-
-
-async def test_what_receivers_said_of_replaced_events_goes(
-    system: System, ana: Somebody, bruno: Somebody
-) -> None:
-    document = await a_named_version(ana)
-    [event] = await system.log.read(where=EventFilter(types=("document.version_named",), stream=document))
-    group = await bruno.post("/api/v1/subscriptions", {"kind": "pull", "name": "Group"})
-    for position, words in ((event.position, f"can't read: {REASON}"), (1, "no route")):
-        await system.pool.execute(
-            """INSERT INTO deliveries (subscription, position, stream, state, last_error)
-            VALUES ($1, $2, $3, 'parked', $4)""",
-            UUID(group["id"]),
-            position,
-            document,
-            words,
-        )
-    await system.pool.execute("UPDATE subscriptions SET last_error = $1, last_error_at = now()", REASON)
-    await erase(system, ana.person, basis="objection", text="redact", by=None)
-    parked = "SELECT last_error FROM deliveries WHERE state = 'parked' ORDER BY position"
-    assert [row["last_error"] for row in await system.pool.fetch(parked)] == ["no route", None]
-    assert await system.pool.fetchval("SELECT last_error FROM subscriptions") is None
