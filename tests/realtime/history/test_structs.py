@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pycrdt
 import pytest
 
-from realtime.history import structs
-from realtime.history.structs import ANY, STRING, Item, cut, decode, encode, units
-from realtime.history.values import format_of, read_any, type_of, value_of
+from realtime.history.structs import STRING, Item, cut, decode, encode, units
 from realtime.update import walk
-from realtime.wire import Malformed, varuint
+from realtime.wire import Malformed
 from tests.realtime.samples import updates
 
 
@@ -66,40 +62,6 @@ def test_the_engine_reads_what_is_written() -> None:
     assert deletes == [(5, 3, 4)]
 
 
-def test_values_are_what_was_put_in() -> None:
-    doc: pycrdt.Doc[Any] = pycrdt.Doc()
-    put = {
-        "n": 3,
-        "m": -70,
-        "x": 2.5,
-        "big": 2**40,
-        "t": True,
-        "f": False,
-        "none": None,
-        "s": "ā",
-        "l": [1, {"a": [2]}],
-    }
-    shared = doc.get("map", type=pycrdt.Map)
-    for name, value in put.items():
-        shared[name] = value
-    items, _ = decode(doc.get_update())
-    assert {item.key: value_of(item) for item in items} == put
-
-
-def test_shared_types_and_formats_say_what_they_are() -> None:
-    doc: pycrdt.Doc[Any] = pycrdt.Doc()
-    block = doc.get("content", type=pycrdt.XmlFragment).children.append(pycrdt.XmlElement("heading", {}))
-    text = block.children.append(pycrdt.XmlText("words"))
-    text.format(0, 5, {"bold": True, "link": {"href": "x"}})
-    items, _ = decode(doc.get_update())
-    types = [type_of(item) for item in items if item.kind == structs.TYPE]
-    assert types == [(structs.XML_ELEMENT, "heading"), (structs.XML_TEXT, "")]
-    formats = [format_of(item) for item in items if item.kind == structs.FORMAT]
-    assert ("bold", True) in formats
-    assert ("bold", None) in formats
-    assert ("link", {"href": "x"}) in formats
-
-
 def test_contents_are_cut_in_utf_16_units() -> None:
     assert cut("abc", 1) == ("a", "bc")
     assert cut("āb😀c", 2) == ("āb", "😀c")
@@ -107,17 +69,3 @@ def test_contents_are_cut_in_utf_16_units() -> None:
     assert cut((b"1", b"2", b"3"), 1) == ((b"1",), (b"2", b"3"))
     assert cut(None, 4) == (None, None)
     assert units("a😀ā") == 4
-
-
-@pytest.mark.parametrize("value", [0, 1, 63, 64, 127, 128, 8191, 8192, 2**31, 2**52])
-def test_whole_numbers_of_any_length(value: int) -> None:
-    for signed in (value, -value):
-        doc: pycrdt.Doc[Any] = pycrdt.Doc()
-        doc.get("map", type=pycrdt.Map)["n"] = float(signed)
-        [item] = decode(doc.get_update())[0]
-        assert item.kind == ANY
-        assert value_of(item) == signed
-    small = bytes((125, value)) if value < 64 else None
-    if small:
-        assert read_any(small, 0) == (value, 2)
-    assert varuint(value)
