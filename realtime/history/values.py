@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from typing import Any
 
@@ -42,7 +43,10 @@ def _json(text: str) -> Any:
 
 
 def read_any(data: bytes, at: int) -> tuple[Any, int]:
-    """One lib0 `any` value that `skip_any` found well-formed, and the offset after it."""
+    """One lib0 `any` value that `skip_any` found well-formed, and the offset after it.
+
+    What JSON has no word for (bytes, NaN, infinities) is None.
+    """
     tag = data[at]
     at += 1
     if tag in _PLAIN:
@@ -52,12 +56,11 @@ def read_any(data: bytes, at: int) -> tuple[Any, int]:
     if tag in _FIXED:
         code, size = _FIXED[tag]
         value = struct.unpack_from(code, data, at)[0]
-        whole = isinstance(value, float) and value.is_integer()
-        return int(value) if whole else value, at + size
+        return _number(value), at + size
     if tag == 119:
         return read_string(data, at)
     if tag == 116:
-        return read_bytes(data, at)
+        return None, read_bytes(data, at)[1]
     count, at = read_varuint(data, at)
     if tag == 117:
         values = []
@@ -74,6 +77,12 @@ def read_any(data: bytes, at: int) -> tuple[Any, int]:
 
 _PLAIN = {127: None, 126: None, 121: False, 120: True}
 _FIXED = {124: (">f", 4), 123: (">d", 8), 122: (">q", 8)}
+
+
+def _number(value: float) -> float | None:
+    if not math.isfinite(value):
+        return None
+    return int(value) if value == int(value) else value
 
 
 def _read_varint(data: bytes, at: int) -> tuple[int, int]:

@@ -75,6 +75,21 @@ def test_other_spellings(data: bytes, value: Any) -> None:
     assert read_any(data, 0) == (value, len(data))
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x7b" + struct.pack(">d", float("nan")),
+        b"\x7b" + struct.pack(">d", float("-inf")),
+        b"\x7c" + struct.pack(">f", float("inf")),
+        b"\x74\x02\xff\xfe",
+    ],
+)
+def test_what_json_has_no_word_for_is_nothing(data: bytes) -> None:
+    """It would stand in the answers of the API, which are JSON."""
+    assert read_any(data, 0) == (None, len(data))
+    assert value_of(made(ANY, (b"\x76\x01\x01a\x75\x01" + data,))) == {"a": [None]}
+
+
 @pytest.mark.parametrize("value", [0, 1, 63, 64, 127, 128, 8191, 8192, 2**31, 2**52])
 def test_whole_numbers_of_any_length(value: int) -> None:
     for signed in (value, -value):
