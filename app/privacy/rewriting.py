@@ -14,6 +14,7 @@ from uuid import UUID
 from app.database.failures import unavailable_when_away
 from app.database.postgres import Pool
 from app.eventlog.leaf import SALT_SIZE
+from app.subscriptions.subscription import CREDENTIAL_ENDED
 from domain.errors import Conflict
 
 Blank = tuple[int, bytes, bytes | None]
@@ -28,12 +29,17 @@ SELECT r.position, coalesce(e.commitment, sha256(e.salt || e.payload)) AS before
     sha256(r.salt || r.payload) AS after
 FROM event_rewrites AS r JOIN events AS e USING (position) WHERE r.erasure = $1 ORDER BY r.position
 """
-# Receivers say in words of their own what was wrong with an event; they may have quoted it.
+# Receivers say in words of their own what was wrong with an event; they may have quoted it. Of what was taken
+# in the end the delivery is gone, so words that no delivery holds may have been about any event.
 _UNTELL = (
-    """
+    f"""
     UPDATE subscriptions SET last_error = NULL, last_error_at = NULL
-    WHERE last_error IS NOT NULL AND id IN (
-        SELECT subscription FROM deliveries JOIN event_rewrites USING (position) WHERE erasure = $1
+    WHERE last_error IS NOT NULL AND (
+        id IN (SELECT subscription FROM deliveries JOIN event_rewrites USING (position) WHERE erasure = $1)
+        OR kind = 'pull' AND last_error <> '{CREDENTIAL_ENDED}' AND NOT EXISTS (
+            SELECT FROM deliveries AS d
+            WHERE d.subscription = subscriptions.id AND d.last_error = subscriptions.last_error
+        ) AND EXISTS (SELECT FROM event_rewrites WHERE erasure = $1)
     )
     """,
     """

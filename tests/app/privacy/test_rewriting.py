@@ -10,6 +10,8 @@ import pytest
 from app.database.postgres import Pool
 from app.eventlog.leaf import SALT_SIZE
 from app.privacy import rewriting
+from app.subscriptions.queue import Queue
+from app.subscriptions.subscription import CREDENTIAL_ENDED
 from domain.errors import Conflict
 from domain.person import RECORD
 from domain.ports import Context, EventLog, NewEvent
@@ -100,3 +102,23 @@ async def test_what_receivers_said_of_replaced_events_goes(pool: Pool) -> None:
     assert [tuple(row) for row in await pool.fetch(said, concerned)] == [(False, 2), (True, 2)]
     told = "SELECT id FROM subscriptions WHERE last_error IS NOT NULL AND last_error_at IS NOT NULL"
     assert [row["id"] for row in await pool.fetch(told)] == [other]
+
+
+@pytest.mark.usefixtures("three")
+async def test_what_a_worker_said_of_an_event_before_taking_it_goes_too(pool: Pool) -> None:
+    queue, (quoting, other, ended) = Queue(pool), [await a_subscription(pool) for _ in range(3)]
+    for id in (quoting, other):
+        await fill(pool, id, STREAMS[:1] * 2)
+        [leased] = await queue.lease(id, max=1, seconds=30)
+        await queue.nack(id, leased.ack_id, delay=0, error="no: old 1")
+    [leased] = await queue.lease(quoting, max=1, seconds=30)
+    await queue.ack(quoting, [leased.ack_id])
+    await pool.execute("UPDATE deliveries SET position = position + 1 WHERE subscription = $1", other)
+    await pool.execute("UPDATE subscriptions SET last_error = $1 WHERE id = $2", CREDENTIAL_ENDED, ended)
+    await in_place(pool, uuid4(), b"")
+    told = "SELECT id FROM subscriptions WHERE last_error IS NOT NULL"
+    assert {row["id"] for row in await pool.fetch(told)} == {quoting, other, ended}, "nothing is replaced"
+    rewrite = uuid4()
+    await rewriting.stage(pool, rewrite, [(1, b'"new"', None)])
+    await in_place(pool, rewrite, await rewriting.replaced(pool, rewrite))
+    assert {row["id"] for row in await pool.fetch(told)} == {other, ended}
