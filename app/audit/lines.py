@@ -27,7 +27,6 @@ _IDS = (
     "causation_id",
     "process",
 )
-_HASH = 32
 
 
 def line(record: LogRecord) -> bytes:
@@ -60,7 +59,7 @@ def read_line(data: bytes) -> LogRecord:
             bytes_of(facts["salt"]),
             bytes_of(facts["commitment"]),
             bytes_of(facts["leaf_hash"]),
-            facts["rewritten"],
+            _truth(facts["rewritten"]),
         )
         same = line(record) == data
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -122,6 +121,12 @@ def _whole(value: object) -> int:
 
 def _string(value: object) -> str:
     if type(value) is not str:
+        _refuse(value)
+    return value
+
+
+def _truth(value: object) -> bool:
+    if type(value) is not bool:
         _refuse(value)
     return value
 
