@@ -14,6 +14,7 @@ from typing import Protocol
 from uuid import UUID
 
 from app.audit.records import LogRecord
+from app.eventlog.leaf import SALT_SIZE
 from app.eventlog.merkle import HASH_SIZE
 from app.eventlog.schemas import Schemas
 from domain.catalogue import EVENTS, REWRITING
@@ -41,15 +42,20 @@ class Check:
         return self.failure is None
 
     def fail(self, why: str, position: int | None = None) -> None:
-        """Note that something does not hold; only the first counts."""
+        """Note that something does not hold; only the first counts. `why` may quote what anybody wrote."""
         if self.failure is None:
-            self.failure, self.position = why, position
+            self.failure, self.position = _one_line(why), position
 
     def __str__(self) -> str:
         if self.ok:
             return f"ok      {self.name}: {self.seen:,}{self.note and ' ' + self.note}"
         where = "" if self.position is None else f" at position {self.position}"
         return f"FAILED  {self.name}{where}: {self.failure}"
+
+
+def _one_line(text: str) -> str:
+    """The text without what would end a line, or make a terminal show another one; 300 characters of it."""
+    return "".join(found if found.isprintable() else ascii(found)[1:-1] for found in text[:300])
 
 
 class RecordCheck(Protocol):
@@ -111,9 +117,12 @@ class Leaves:
 
     def feed(self, record: LogRecord) -> None:
         """Look at the next record."""
+        event = record.event
         self.check.seen += 1
+        if any("\n" in text for text in (event.type, *event.tags)):
+            self.check.fail("a newline within a field: another event has the same leaf", event.position)
         if not record.is_sound():
-            self.check.fail("the leaf hash is not that of this event", record.event.position)
+            self.check.fail("the leaf hash is not that of this event", event.position)
 
     def results(self) -> list[Check]:
         """What was found."""
@@ -128,13 +137,12 @@ class Payloads:
         self.rewrites = Check("rewritten payloads")
         self._rewritten: dict[int, tuple[bytes, bytes]] = {}
         self._told: defaultdict[int, list[tuple[bytes, bytes]]] = defaultdict(list)
-        self._through = 0
-        self._present: set[int] = set()
 
     def feed(self, record: LogRecord) -> None:
         """Look at the next record."""
         position, own = record.event.position, record.own_commitment
-        self._through = position
+        if len(record.salt) != SALT_SIZE:
+            self.payloads.fail("salt and payload are not told apart: the salt has another size", position)
         if record.rewritten:
             self._rewritten[position] = (record.commitment, own)
         else:
@@ -231,6 +239,8 @@ class Known:
                 self._schemas.validate(event.type, event.schema_version, event.payload)
         except (UnknownEventType, Invalid) as error:
             self.check.fail(str(error), event.position)
+        except RecursionError:
+            self.check.fail("the payload is too deep to be read", event.position)
 
     def results(self) -> list[Check]:
         """What was found."""
