@@ -29,7 +29,7 @@ def read_facts(manifest: dict[str, Any]) -> Facts:
     """The facts of a manifest; raises NotAnArchive."""
     try:
         if manifest["format"] != export.FORMAT:
-            raise NotAnArchive(f"this interlink reads {export.FORMAT}, not {str(manifest['format'])[:50]}")
+            raise NotAnArchive(f"this interlink reads {export.FORMAT}, not {str(manifest['format'])[:50]!r}")
         numbers = {name: manifest[name] for name in ("size", "events", "first", "last", "documents")}
         if not all(type(number) is int and number >= 0 for number in numbers.values()):
             raise ValueError

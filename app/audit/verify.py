@@ -234,7 +234,7 @@ class _Verification:
         check = Check("time stamps")
         with _Noted(check):
             lines = map(strict_json, self._archive.lines(export.TIME_STAMPS))
-            stamps = [Stamp(found["size"], bytes_of(found["response"])) for found in lines]
+            stamps = [Stamp(int(found["size"]), bytes_of(found["response"])) for found in lines]
             check = check_stamps(stamps, self._vouching.texts, self._facts.size, roots=self._authorities)
         self._report.checks.append(check)
 
@@ -287,6 +287,9 @@ class _Verification:
             documents.fail(f"the manifest tells of {self._facts.documents} documents")
 
 
+_UNREADABLE = (NotAnArchive, LookupError, TypeError, ValueError, AttributeError, RecursionError)
+
+
 class _Noted:
     """What can't be read is a finding of this check, and not the end of the verification."""
 
@@ -299,7 +302,7 @@ class _Noted:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
-        if not isinstance(error, NotAnArchive | KeyError | TypeError | ValueError):
+        if not isinstance(error, _UNREADABLE):
             return False
         why = str(error) if isinstance(error, NotAnArchive) else f"{type(error).__name__} while reading it"
         self._check.fail(why, self._position if self.after is None else self.after + 1)

@@ -120,23 +120,3 @@ def _content(path: Path) -> dict[str, bytes]:
 
 def test_json_is_strict() -> None:
     assert strict_json(b'{"a":[1,"x",null,true]}') == {"a": [1, "x", None, True]}
-
-
-def test_a_burst_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    """Its bytes are those that were recorded, and everything else holds: still, it is no sound log."""
-    history = History(3, 12)
-    document = next(r.event for r in history.records if r.event.type == "document.edited")
-    history.append_burst(document, b"\x00\x01 no update")
-    path = archive(tmp_path / "x.zip", history.records, KEY.evidence(checkpoints(history.records, KEY)))
-    first = verify_archive(path, keys=[KEY.vkey]).first
-    assert first is not None
-    assert (first.name, first.position) == ("document texts", len(history.records))
-
-
-def test_an_event_that_cannot_be_applied_is_named(tmp_path: Path) -> None:
-    history = History(4, 12)
-    history.append_misfit()
-    path = archive(tmp_path / "x.zip", history.records, KEY.evidence(checkpoints(history.records, KEY)))
-    first = verify_archive(path, keys=[KEY.vkey]).first
-    assert first is not None
-    assert (first.name, first.position) == ("replayed states", len(history.records))
