@@ -158,39 +158,6 @@ def test_children_of_what_its_author_forgot_do_not_show() -> None:
     assert text_at(chronicle, 1, "richtext") == "kept"
 
 
-def halves() -> tuple[bytes, bytes, bytes]:
-    """One person's first words, their next ones, and the removal of the first, each as an update."""
-    doc: pycrdt.Doc[pycrdt.Text] = pycrdt.Doc(client_id=5)
-    text = doc.get("content", type=pycrdt.Text)
-    made: list[bytes] = []
-    doc.observe(lambda event: made.append(event.update))
-    text.insert(0, "first")
-    text.insert(0, "second ")
-    del text[7:12]
-    return made[0], made[1], made[2]
-
-
-def test_the_log_is_whole_only_with_all_that_it_leans_on() -> None:
-    first, second, removal = halves()
-    other: pycrdt.Doc[pycrdt.Text] = pycrdt.Doc(client_id=6)
-    other.get("content", type=pycrdt.Text).insert(0, "apart")
-    apart = other.get_update()
-    other.apply_update(first)
-    seen = other.get_state()
-    text = other.get("content", type=pycrdt.Text)
-    text.insert(str(text).index("irst"), "|")
-    leaning = other.get_update(seen)
-
-    def moments(*updates: bytes) -> list[int]:
-        return told([Burst(UUID(int=1), update) for update in updates]).moments
-
-    assert moments(first, second, removal) == [1, 2, 3]
-    assert moments(second, first, removal) == [2, 3], "clocks of one person in order"
-    assert moments(removal, first, second) == [2, 3], "what is deleted must be there"
-    assert moments(second, apart, removal, first) == [4], "what is missing stays missing"
-    assert moments(apart, leaning, first) == [1, 3], "what others wrote must be there"
-
-
 def test_what_hangs_on_something_forgotten_is_forgotten() -> None:
     """As Yjs does it: GC structs have no place, and what stands beside one has none either."""
 
