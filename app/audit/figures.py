@@ -17,9 +17,11 @@ from app.database.postgres import Pool
 _CHECK = """
 SELECT extract(epoch FROM checked_at)::float8 AS at, failure IS NOT NULL AS failed FROM self_check
 """
+# Of each name the row asked last: a log or a witness that changed its key has several.
 _WITNESSES = """
-SELECT w.vkey, w.size, w.failures, w.refused, head.position - w.size AS behind
-FROM witnesses AS w, log_head AS head ORDER BY w.vkey
+SELECT DISTINCT ON (split_part(w.vkey, '+', 1))
+    w.vkey, w.size, w.failures, w.refused, head.position - w.size AS behind
+FROM witnesses AS w, log_head AS head ORDER BY split_part(w.vkey, '+', 1), w.asked_at DESC, w.vkey
 """
 _WITNESSED = "SELECT origin, size FROM witnessed_heads ORDER BY origin"
 _REFUSED = "SELECT origin, count(*) AS refused FROM refused_heads GROUP BY origin ORDER BY origin"
