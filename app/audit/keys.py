@@ -41,7 +41,7 @@ async def known_keys(pool: Pool) -> list[str]:
 
 
 def _host(settings: Settings) -> str:
-    return urlsplit(settings.address).netloc
+    return urlsplit(settings.address).netloc.rpartition("@")[2]
 
 
 def _key(settings: Settings, purpose: bytes) -> Ed25519PrivateKey:
