@@ -63,6 +63,7 @@ async def test_a_question_of_the_server_is_not_lost_in_a_diff() -> None:
     stay = Stay(outbound=200)
     stay.pipe.stalled = True
     stay.channel.deliver(stay.write("first"))
+    stay.channel.deliver(stay.write("second"))
     stay.channel.deliver(STEP1)
     last = [stay.write("x" * 150) for _ in range(3)][-1]
     for _ in range(3):
