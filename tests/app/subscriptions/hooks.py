@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
+from app.database.postgres import Pool
 from app.settings import Settings
 from app.system import System
 from app.wiring import system as wired
+from domain.ports import EventLog
 from tests.app.api.conftest import Somebody
+from tests.builders import make_system
 
 
 @pytest.fixture
@@ -22,6 +26,12 @@ async def system(database: str, tmp_path: Path) -> AsyncIterator[System]:
     values = {"data_dir": tmp_path, "secret_key": "a key for tests alone", "webhook_allow_private": True}
     async with wired(Settings.model_validate(values), database) as running:
         yield running
+
+
+def sender(pool: Pool, log: EventLog) -> System:
+    """As much of it as sending takes, with nothing at work."""
+    settings = {"secret_key": "a key for tests alone", "webhook_allow_private": True}
+    return replace(make_system(pool, log), settings=Settings.model_validate(settings))
 
 
 async def a_webhook(

@@ -4,35 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
-import pytest
-from cloudevents.core.bindings.http import HTTPMessage, from_http_event
 from standardwebhooks import Webhook as Verifier
 
 from app.events.cloud_events import BATCH
-from app.subscriptions.courier import Courier
 from app.subscriptions.delivery_log import Delivery, DeliveryLog
-from app.subscriptions.message import STRUCTURED, THIN_OVER, compose, ping
-from app.subscriptions.schedule import Answer
-from app.subscriptions.webhook import Webhook, Webhooks
+from app.subscriptions.message import STRUCTURED
+from app.subscriptions.webhook import Webhooks
 from app.system import System
 from tests.app.api.conftest import Somebody
 from tests.app.subscriptions.hooks import a_webhook, deliver, events_of, system
-from tests.app.subscriptions.receivers import (
-    Behaviour,
-    answer,
-    break_off,
-    drip,
-    flood,
-    gibberish,
-    never,
-    receiving,
-)
+from tests.app.subscriptions.receivers import answer, never, receiving
 
 __all__ = ["system"]
 
@@ -255,112 +239,3 @@ async def test_a_batch_is_one_message(system: System, ana: Somebody) -> None:
     assert message.headers["content-type"] == BATCH
     assert sorted(json.loads(message.body), key=lambda one: one["sequence"]) == events
     assert len(receiver.received) == 1
-
-
-async def one_attempt(system: System, owner: UUID, url: str, *, within: float = 5) -> Answer:
-    id = await a_webhook(system, owner, url)
-    async with Courier(system, within=within) as courier:
-        webhook = await courier.webhooks.find(id)
-        assert webhook is not None
-        return await courier.send(webhook, ping(id, "http://here"))
-
-
-ANSWERS: list[tuple[Behaviour, int | None, str | None]] = [
-    (answer(204), 204, None),
-    (answer(302, "Location: http://127.0.0.1:1/"), 302, None),
-    (answer(500), 500, None),
-    (flood, 200, None),
-    (drip, None, "timeout"),
-    (never, None, "timeout"),
-    (break_off, None, "protocol"),
-    (gibberish, None, "protocol"),
-]
-
-
-async def test_what_receivers_do_is_understood(system: System, ana: Somebody) -> None:
-    for behaviour, status, error in ANSWERS:
-        async with receiving(behaviour) as receiver:
-            began = time.monotonic()
-            within = 0.2 if error == "timeout" else 5
-            found = await one_attempt(system, ana.person, receiver.url, within=within)
-            assert (found.status, found.error) == (status, error)
-            assert time.monotonic() - began < 4
-    assert (await one_attempt(system, ana.person, receiver.url)).error == "connection"
-
-
-async def test_private_addresses_are_refused_unless_allowed(system: System, ana: Somebody) -> None:
-    async def inside(host: str, port: int) -> Sequence[str]:
-        return ["10.0.0.7"]
-
-    strict = system.settings.model_copy(update={"webhook_allow_private": False})
-    guarded = replace(system, settings=strict)
-    async with Courier(guarded, resolve=inside) as courier:
-        for url in ("http://127.0.0.1:9/", "https://receiver.test/", "http://u:p@receiver.test/", "nothing"):
-            webhook = Webhook(await a_webhook(system, ana.person, url), ana.person, url, "active")
-            found = await courier.send(webhook, ping(webhook.id, "http://here"))
-            assert found == Answer(None, error="address_refused")
-
-
-async def test_a_large_event_goes_without_its_data(system: System, ana: Somebody) -> None:
-    [seen, *_] = await events_of(ana, await ana.a_process())
-    position = int(seen["sequence"])
-    [event] = await system.log.read(after=position - 1, before=position + 1, limit=1)
-    large = replace(event, type="unknown.thing", payload=json.dumps({"x": "y" * THIN_OVER}).encode())
-    message = compose([large], "http://here")
-    parsed = from_http_event(HTTPMessage({"content-type": STRUCTURED}, message.body))
-    assert len(message.body) < 2000
-    assert parsed.get_data() is None
-    where = parsed.get_extension("dataref").removeprefix("http://here")
-    assert await ana.get(where) == [seen]
-
-
-async def test_keys_rotate_with_a_day_of_both(system: System, ana: Somebody) -> None:
-    webhooks = Webhooks(system.pool, system.settings.signing_key())
-    id = await a_webhook(system, ana.person, "http://127.0.0.1/")
-    first = await webhooks.rotate(id)
-    second = await webhooks.rotate(id)
-    assert [key for key in await webhooks.keys(id) if key.startswith("whsec_")] == [
-        second.secret,
-        first.secret,
-    ]
-    third = await webhooks.rotate(id)
-    shared = [key for key in await webhooks.keys(id) if key.startswith("whsec_")]
-    assert shared == [third.secret, second.secret]
-    await system.pool.execute("UPDATE webhook_keys SET retires_at = now() WHERE retires_at IS NOT NULL")
-    assert len(await webhooks.keys(id)) == 2
-    stored = await system.pool.fetch("SELECT sealed FROM webhook_keys")
-    assert not any(b"whs" in row["sealed"] for row in stored)
-
-
-async def test_the_first_keys_are_made_once(system: System, ana: Somebody) -> None:
-    webhooks = Webhooks(system.pool, system.settings.signing_key())
-    id = await a_webhook(system, ana.person, "http://127.0.0.1/")
-    found = await asyncio.gather(*(webhooks.keys(id) for _ in range(5)))
-    assert all(keys == found[0] and len(keys) == 2 for keys in found)
-
-
-async def test_a_webhook_of_somebody_else_is_not_found(system: System, ana: Somebody) -> None:
-    webhooks = Webhooks(system.pool, system.settings.signing_key())
-    id = await a_webhook(system, ana.person, "http://127.0.0.1/")
-    assert await webhooks.find(id, owner=ana.person) is not None
-    assert await webhooks.find(id, owner=uuid4()) is None
-
-
-async def test_the_log_of_deliveries_is_bounded(
-    system: System, ana: Somebody, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("app.subscriptions.delivery_log.KEPT", 3)
-    async with receiving() as receiver, Courier(system) as courier:
-        id = await a_webhook(system, ana.person, receiver.url)
-        webhook = await courier.webhooks.find(id)
-        assert webhook is not None
-        sent = [await courier.send_once(webhook, ping(id, "http://here"), cause="ping") for _ in range(5)]
-        await courier.log.trim()
-        assert [one.id for one in await courier.log.newest(id, limit=10)] == [
-            one.id for one in reversed(sent[2:])
-        ]
-        page = await courier.log.newest(id, limit=1, after=sent[-1].id)
-        assert [one.id for one in page] == [sent[-2].id]
-        await system.pool.execute("UPDATE webhook_deliveries SET at = now() - interval '31 days'")
-        await courier.log.trim()
-        assert await courier.log.newest(id, limit=10) == []
