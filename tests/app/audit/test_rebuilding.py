@@ -112,6 +112,8 @@ def test_texts_are_those_of_all_bursts_whatever_their_order() -> None:
     assert texts(third, first, second) == ([b"one two three"], [])
     assert texts(first, third) == ([b"one "], []), "what it leans on never came"
     assert texts() == ([b""], [])
+    many = typed(*(f"{number} " for number in range(100)))
+    assert texts(*reversed(many)) == texts(*many) != ([b""], [])
 
 
 @pytest.mark.parametrize("bad", [b"", b"\x00\x01 no update", b"\xff" * 50])
