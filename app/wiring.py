@@ -149,6 +149,8 @@ async def _bus(settings: Settings, stack: AsyncExitStack) -> RedisBus | None:
     """What joins this node to others, on its way up; a Redis that is away is no reason not to start."""
     if settings.redis_url is None:
         return None
+    if settings.public_url is None:
+        log.warning("events name this node as their source: set PUBLIC_URL, the same on every node")
     bus = RedisBus(settings.redis_url.get_secret_value(), settings.signing_key())
     await bus.start()
     stack.push_async_callback(bus.stop)
