@@ -102,8 +102,8 @@ def _read(text: str, kind: type[Any]) -> Any:
     if len(text) > MESSAGE:
         raise Refused(Close.TOO_LARGE, f"a message has at most {MESSAGE} characters")
     try:
-        value, _ = strict_json.parse(text.encode("utf-8", "surrogatepass"))
-        return kind.model_validate(value)
+        _, canonical = strict_json.parse(text.encode("utf-8", "surrogatepass"))
+        return kind.model_validate_json(canonical, strict=True)
     except strict_json.NotJson as error:
         raise Refused(Close.MALFORMED, f"this is not JSON: {error}") from None
     except ValidationError as error:
