@@ -18,7 +18,6 @@ from app.database.postgres import Pool
 from app.eventlog.merkle import Frontier
 from app.system import System
 from domain.catalogue import EVENTS
-from domain.errors import NotFound
 from domain.person import Person
 from domain.ports import Context
 from tests.app.audit.signing import LogKey
@@ -153,16 +152,6 @@ async def test_a_changed_checkpoint_is_named(pool: Pool, written: UUID) -> None:
             assert first.position == found.size
 
 
-async def test_exports_of_the_log_and_of_a_process_hold(pool: Pool, written: UUID, tmp_path: Any) -> None:
-    evidence = KEY.evidence(await _checkpoints(pool))
-    for process in (None, written):
-        for name in ("one", "two"):
-            await export(pool, tmp_path / name, evidence, process=process)
-        assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
-        report = verify_archive(tmp_path / "one", keys=[KEY.vkey])
-        assert report.first is None, report.lines()
-
-
 async def test_an_erasure_is_in_the_export_of_what_it_replaced(
     pool: Pool, system: System, written: UUID, tmp_path: Any
 ) -> None:
@@ -201,9 +190,3 @@ async def _erase(pool: Pool, system: System, process: UUID) -> int:
 
     events = [EVENTS.encode(cast(Any, event)) for event in person.collect_events()]
     return (await system.log.append(events, Context(), alongside=alongside)).last
-
-
-async def test_no_such_process(pool: Pool, written: UUID, tmp_path: Any) -> None:
-    with pytest.raises(NotFound):
-        await export(pool, tmp_path / "out", KEY.evidence(), process=uuid4())
-    assert not list(tmp_path.iterdir())
