@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import pycrdt
 import pytest
 
@@ -20,7 +19,7 @@ from domain.document import Document
 from domain.ports import Context
 from realtime.limits import Limits
 from realtime.metrics import Metrics
-from realtime.ports import Entry, Moved, Rejected
+from realtime.ports import Entry, Moved
 from realtime.replay import committed_replica
 from realtime.sealer import Sealer, to_bursts
 
@@ -82,39 +81,6 @@ async def test_what_is_appended_is_loaded(store: PostgresDocumentStore) -> None:
     assert stored.clients == {writer.doc.client_id: writer.person}
     assert [row.id for row in stored.rows] == ids
     assert await text(store, writer.document) == "one two three"
-
-
-async def test_a_repeated_append_stores_nothing_twice(store: PostgresDocumentStore) -> None:
-    writer = Writer(uuid4())
-    entries = [writer.type("a"), writer.type("b")]
-    ids = await store.append(ORIGIN, 0, entries)
-    assert await store.append(ORIGIN, 0, entries) == ids
-    assert len((await store.load(writer.document)).rows) == 2
-
-
-async def test_a_client_id_belongs_to_who_used_it_first(store: PostgresDocumentStore) -> None:
-    document = uuid4()
-    owner, thief = Writer(document), Writer(document)
-    thief.doc = owner.doc
-    await store.append(ORIGIN, 0, [owner.type("mine")])
-    stolen = Entry(
-        document, thief.person, uuid4(), datetime.now(UTC), b"\x00\x00", 0, 0, (owner.doc.client_id,)
-    )
-    later, elsewhere = Writer(document), Writer(uuid4())
-    results = await store.append(ORIGIN, 1, [stolen, later.type("leans on it?"), elsewhere.type("ok")])
-    assert [result is None for result in results] == [True, True, False]
-    stored = await store.load(document)
-    assert {row.person for row in stored.rows} == {owner.person}
-
-
-async def test_what_cannot_be_stored_is_rejected(store: PostgresDocumentStore) -> None:
-    writer = Writer(uuid4())
-    entry = writer.type("x")
-    entry.inserted = 2**40
-    with pytest.raises(Rejected):
-        await store.append(ORIGIN, 0, [entry])
-    entry.inserted = 1
-    assert await store.append(ORIGIN, 0, [entry]), "and the store goes on"
 
 
 async def test_sealing_makes_one_event_for_each_author(
@@ -214,28 +180,6 @@ async def test_orphans_are_found(store: PostgresDocumentStore) -> None:
     now = datetime.now(UTC)
     assert await store.unsealed(now + timedelta(seconds=1)) == [writer.document]
     assert not await store.unsealed(now - timedelta(seconds=60))
-
-
-async def test_the_store_recovers_from_a_killed_connection(
-    store: PostgresDocumentStore, database: str
-) -> None:
-    writer = Writer(uuid4())
-    await store.append(ORIGIN, 0, [writer.type("a")])
-    killer = await asyncpg.connect(database)
-    await killer.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    )
-    await killer.close()
-    entry = writer.type("b")
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                await store.append(ORIGIN, 1, [entry])
-                break
-            except Exception:  # the driver has many words for it; the journal tries again on any
-                await asyncio.sleep(0.05)
-    assert await text(store, writer.document) == "ab"
 
 
 async def test_a_pool_can_close_after_the_store(database: str) -> None:
