@@ -65,6 +65,10 @@ async def test_many_are_noted_in_one_transaction_but_for_who_is_gone(pool: Pool,
     )
     assert (oldest.at, oldest.positions, oldest.error) == (at, [7, 9], ATTEMPT.error)
     assert [one.outcome for one in await log.newest(other, limit=10)] == ["delivered"]
+    await pool.close()
+    for asked in (log.note(mine, plain), log.newest(mine, limit=1), log.trim()):
+        with pytest.raises(Unavailable):
+            await asked
 
 
 async def test_the_log_of_deliveries_is_bounded(
@@ -104,10 +108,3 @@ def test_the_operator_s_figures_count_each_outcome() -> None:
     after = figures()
     assert after[0] - before[0] == 1
     assert after[1] - before[1] == pytest.approx(0.012)
-
-
-async def test_a_database_that_is_away_is_told_as_such(pool: Pool, log: DeliveryLog) -> None:
-    await pool.close()
-    for asked in (log.note(uuid4(), ATTEMPT), log.newest(uuid4(), limit=1), log.trim()):
-        with pytest.raises(Unavailable):
-            await asked
