@@ -6,7 +6,6 @@ import hashlib
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
@@ -15,8 +14,6 @@ from eventsourcing.domain import Aggregate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.eventlog.schemas import Schemas
-from domain.errors import Invalid
 from domain.ports import NewEvent, RecordedEvent
 from domain.registry import Registry, UnknownEventType, dump
 
@@ -61,7 +58,7 @@ def registry() -> Registry:
 
 COURIER = uuid4()
 LABEL = {"sha256": hashlib.sha256(b"label").hexdigest(), "size": 5}
-OLD = {
+OLD: dict[int, dict[str, Any]] = {
     1: {"courier": str(COURIER), "to": "Rīga", "size": 7, "express": True, "label": LABEL},
     2: {"courier": str(COURIER), "to": "Rīga", "size": 7, "speed": "fast", "label": LABEL},
     3: {"courier": str(COURIER), "to": "Rīga", "sizes": [7], "speed": "fast", "due": None, "label": LABEL},
@@ -171,23 +168,3 @@ def test_the_order_of_fields_does_not_change_the_bytes() -> None:
 def test_what_has_no_place_in_an_event_is_refused() -> None:
     with pytest.raises(TypeError, match="set does not belong"):
         dump({"a": {1, 2}})
-
-
-def test_superseded_schemas_are_those_that_were_kept(registry: Registry, tmp_path: Path) -> None:
-    for version in (1, 2):
-        kept = {"type": "object", "required": list(OLD[version])}
-        (tmp_path / f"parcel.sent.v{version}.json").write_text(json.dumps(kept))
-    schemas = Schemas(registry, retired=tmp_path)
-    assert list(schemas) == [("parcel.packed", 1), ("parcel.sent", 1), ("parcel.sent", 2), ("parcel.sent", 3)]
-    for version in (1, 2, 3):
-        assert sorted(schemas.get("parcel.sent", version)["required"]) == sorted(OLD[version])
-        schemas.validate("parcel.sent", version, dump(OLD[version]))
-    with pytest.raises(UnknownEventType):
-        schemas.get("parcel.sent", 4)
-    with pytest.raises(Invalid):
-        schemas.validate("parcel.sent", 3, dump(OLD[1]))
-    with pytest.raises(UnknownEventType):
-        schemas.validate("parcel.sent", 4, dump(OLD[3]))
-    for payload in (b"not json", b"[]", b"{}", b"null"):
-        with pytest.raises(Invalid):
-            schemas.validate("parcel.sent", 1, payload)
