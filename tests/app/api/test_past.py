@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from app.past.grounds import NEEDED
 from app.system import System
 from domain.catalogue import EVENTS
 from domain.document import Document
@@ -213,10 +212,3 @@ async def test_a_cause_is_told_to_who_may_see_it(ana: Somebody, bruno: Somebody,
 async def test_of_no_event_there_is_no_account(ana: Somebody, position: str) -> None:
     answer = await ana.client.get(f"{ACCOUNT}/{position}")
     assert answer.status_code in (404, 422)
-
-
-async def test_what_each_kind_of_event_needs_is_said() -> None:
-    """A new type has to be thought about: nothing, or a right."""
-    free = {entry.name for entry in EVENTS} - set(NEEDED)
-    founding, without = {"process.started", "plan.opened"}, ("person.", "access.", "payloads.")
-    assert {name for name in free if not name.startswith(without)} == founding
