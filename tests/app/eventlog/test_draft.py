@@ -8,11 +8,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from app.database.postgres import Pool
 from app.eventlog.draft import COLUMNS, Draft, draft
 from app.eventlog.leaf import SALT_SIZE, leaf
-from app.eventlog.reading import EVENT
-from app.eventlog.reading import event as read
 from domain.ports import Context, NewEvent, RecordedEvent
 
 AT = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
@@ -92,18 +89,3 @@ def test_every_draft_has_an_id_and_a_salt_that_nobody_can_guess() -> None:
         salt = named(one.place(1, 1, AT)[1])["salt"]
         assert isinstance(salt, bytes)
         assert UUID(str(one.event_id)).bytes[-4:] not in salt, "the id tells nothing of the salt"
-
-
-async def test_a_row_comes_back_as_the_event_that_was_drafted(pool: Pool) -> None:
-    event, context = an_event(), a_context()
-    one = draft(event, context)
-    _, row = one.place(1, 3, AT)
-    await pool.copy_records_to_table("events", records=[row], columns=COLUMNS)
-    stored = await pool.fetchrow(EVENT)
-    assert stored is not None
-    found = read(stored)
-    assert (found.event_id, found.version, found.recorded_at) == (one.event_id, 3, AT)
-    for name in ("stream", "type", "schema_version", "process", "tags", "payload", "attachment"):
-        assert getattr(found, name) == getattr(event, name), name
-    for name in ("actor", "on_behalf_of", "command_id", "correlation_id", "causation_id"):
-        assert getattr(found, name) == getattr(context, name), name
