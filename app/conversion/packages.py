@@ -5,6 +5,7 @@ so that no lying directory, overlapping part or endless stream reaches it.
 from __future__ import annotations
 
 import io
+import lzma
 import zipfile
 import zlib
 
@@ -14,7 +15,17 @@ from app.conversion.limits import ConversionLimits
 MAX_PARTS = 5000
 _NEEDED = {"docx": "[Content_Types].xml", "odt": "content.xml"}
 _PICTURES = {"docx": "word/", "odt": ""}  # what pandoc leaves out before the names of pictures
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError)
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    IndexError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 
 
 class Package:
