@@ -6,8 +6,8 @@ from uuid import UUID
 
 from app.commands import process as processes
 from app.system import System
-from tests.app.pages.conftest import Reader, SignUp, Work
-from tests.builders import a_process, by
+from tests.app.pages.conftest import Reader, Work
+from tests.builders import by
 
 
 async def test_starting_a_process_leads_to_its_plan(ilze: Reader) -> None:
@@ -20,26 +20,6 @@ async def test_starting_a_process_leads_to_its_plan(ilze: Reader) -> None:
     assert "The process has begun" in html
     assert 'lang="it">Parks</h1>' in html
     assert "Parks" in await ilze.get("/")
-
-
-async def test_a_form_sent_twice_makes_one_thing_changed_it_makes_two(ilze: Reader) -> None:
-    form = await ilze.form("/processes/new", "/processes/new")
-    sent = {**form, "title": "Parks", "description": "", "language": "en"}
-    first = await ilze.post("/processes/new", **sent)
-    again = await ilze.post("/processes/new", **sent)
-    assert first.headers["location"] == again.headers["location"]
-    other = await ilze.post("/processes/new", **{**sent, "title": "Gardens"})
-    assert other.headers["location"] != first.headers["location"]
-    assert (await ilze.get("/")).count('class="card card-link') == 2
-
-
-async def test_two_people_with_one_form_id_make_two_things(ilze: Reader, janis: Reader) -> None:
-    made = []
-    for reader in (ilze, janis):
-        form = await reader.form("/processes/new", "/processes/new")
-        sent = {**form, "once": "same", "title": "Parks", "language": "en"}
-        made.append((await reader.post("/processes/new", **sent)).headers["location"])
-    assert made[0] != made[1]
 
 
 async def test_a_refused_form_keeps_what_was_typed(ilze: Reader) -> None:
@@ -106,26 +86,6 @@ async def test_activity_is_told_with_names_and_paged(system: System, ilze: Reade
     assert "<strong>Ilze</strong> started the process" in second
     assert first.count("<time") == 40
     assert "?older=" not in second
-
-
-async def test_dashboard_finds_and_pages(system: System, ilze: Reader) -> None:
-    for number in range(23):
-        id = await a_process(system, ilze.person, title=f"Process {number:02}")
-    await system.views.wait_all(await system.log.head())
-    first = await ilze.get("/")
-    assert first.count('class="card card-link') == 20
-    older = first.split("amp;older=")[1].split('"')[0]
-    second = await ilze.get(f"/?search=&older={older}")
-    assert second.count('class="card card-link') == 3
-    found = await ilze.get("/?search=process+22")
-    assert found.count('class="card card-link') == 1
-    assert str(id) in found
-    assert "No process of yours has this" in await ilze.get("/?search=nothing")
-    await ilze.get("/?older=nonsense", 422)
-
-
-async def test_an_empty_dashboard_says_what_to_do(sign_up: SignUp) -> None:
-    assert "You take part in no process yet" in await (await sign_up("New")).get("/")
 
 
 async def let_in(

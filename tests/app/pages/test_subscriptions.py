@@ -3,83 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 from uuid import UUID, uuid4
 
-import pytest
-
 from app.events.filters import Filter
-from app.settings import Settings
 from app.subscriptions.delivery_log import Attempt, DeliveryLog
-from app.subscriptions.queue import Queue
 from app.subscriptions.store import Subscriptions
-from app.subscriptions.subscription import Subscription
 from app.subscriptions.webhook import Webhooks
 from app.system import System
-from app.wiring import system as wired
 from tests.app.pages.conftest import Reader, Work
-from tests.app.subscriptions.receivers import Receiver, answer, receiving
+from tests.app.pages.integrations import (
+    NEW_PULL,
+    NEW_WEBHOOK,
+    SECRET,
+    a_pull_group,
+    a_webhook,
+    only,
+    park,
+    receiver,
+    system,
+)
+from tests.app.subscriptions.receivers import Receiver
 
-NEW_WEBHOOK = "/integrations/new/webhook"
-NEW_PULL = "/integrations/new/pull-group"
-SECRET = re.compile(r">(whsec_[\w+/=-]+)</code>")
-
-
-@pytest.fixture
-async def system(database: str, tmp_path: Path) -> AsyncIterator[System]:
-    """Everything, started; webhooks may go to this machine."""
-    values = {"data_dir": tmp_path, "secret_key": "a key for tests alone", "webhook_allow_private": True}
-    async with wired(Settings.model_validate(values), database) as running:
-        yield running
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as running:
-        yield running
-
-
-async def only(system: System, reader: Reader) -> Subscription:
-    """The reader's one subscription."""
-    [found] = await Subscriptions(system.pool).list(reader.person)
-    return found
-
-
-async def a_webhook(system: System, reader: Reader, url: str, **entered: str) -> tuple[str, UUID]:
-    """A webhook made through its form; the path of its page, and its id."""
-    await reader.send(NEW_WEBHOOK, NEW_WEBHOOK, status=200, name="Mine", url=url, **entered)
-    found = await only(system, reader)
-    return f"/integrations/subscriptions/{found.id}", found.id
-
-
-async def a_pull_group(system: System, reader: Reader, **entered: str) -> tuple[str, UUID]:
-    await reader.send(NEW_PULL, NEW_PULL, name="Workers", **entered)
-    found = await only(system, reader)
-    return f"/integrations/subscriptions/{found.id}", found.id
-
-
-async def due(system: System, id: UUID, *positions: int) -> None:
-    """Let these events be due, as the feeding of subscriptions does."""
-    await system.pool.execute(
-        """INSERT INTO deliveries (subscription, position, stream)
-        SELECT $1, position, stream FROM events WHERE position = ANY ($2::bigint[])
-        ON CONFLICT DO NOTHING""",
-        id,
-        list(positions),
-    )
-
-
-async def park(system: System, id: UUID, error: str, *positions: int) -> None:
-    """Let these have been given up."""
-    await system.pool.execute("DELETE FROM deliveries WHERE subscription = $1", id)
-    await system.pool.execute("UPDATE subscriptions SET cursor = 1000000 WHERE id = $1", id)
-    await due(system, id, *positions)
-    await system.pool.execute(
-        "UPDATE deliveries SET state = 'parked', attempts = 10, last_error = $2 WHERE subscription = $1",
-        id,
-        error,
-    )
+__all__ = ["receiver", "system"]
 
 
 async def test_a_webhook_is_made_and_its_secret_shown_once(
@@ -206,69 +151,6 @@ async def test_it_begins_where_it_was_told_to(ilze: Reader, system: System, work
         assert (await Subscriptions(system.pool).get(ilze.person, made_id)).start == kept
 
 
-async def test_a_test_message_is_sent_and_its_result_shown(
-    ilze: Reader, system: System, receiver: Receiver
-) -> None:
-    page, _ = await a_webhook(system, ilze, receiver.url)
-    tried = await ilze.send(page, f"{page}/ping")
-    html = await ilze.get(tried.headers["location"].partition("#")[0])
-    assert "Test message: Delivered." in html
-    assert "The receiver answered 204." in html
-    [message] = receiver.received
-    assert b"webhook.ping" in message.body
-    receiver.behave = answer(404)
-    tried = await ilze.send(page, f"{page}/ping")
-    html = await ilze.get(tried.headers["location"].partition("#")[0])
-    assert "Test message: Failed." in html
-    assert "there is nothing at this address" in html
-    assert html.index("<td", html.index('id="log"')) < html.index("404", html.index('id="log"'))
-
-
-async def test_the_log_is_paged_and_what_was_sent_is_sent_again(
-    ilze: Reader, system: System, receiver: Receiver, work: Work
-) -> None:
-    page, id = await a_webhook(system, ilze, receiver.url)
-    log, head = DeliveryLog(system.pool), await system.log.head()
-    for number in range(1, 28):
-        await log.note(id, Attempt("event", [head], number, "retried", 500, None, number))
-    html = await ilze.get(page)
-    assert html.count("Send again") == 25
-    [newest] = await system.log.read(after=head - 1)
-    assert f"<code>{newest.type}</code>" in html
-    assert "it has a fault of its own" in html
-    older = re.search(r'href="([^"]+older=[^"#]+)#log"', html)
-    assert older
-    rest = await ilze.get(older[1])
-    assert rest.count("Send again") == 2
-    action = re.search(r'action="([^"]+/redeliver)"', html)
-    assert action
-    sent = await ilze.send(page, action[1])
-    html = await ilze.get(sent.headers["location"].partition("#")[0])
-    assert "Sent again by hand: Delivered." in html
-    assert receiver.received[-1].headers["interlink-replayed"] == "true"
-
-
-async def test_parked_events_say_why_and_are_delivered_again(
-    ilze: Reader, system: System, work: Work
-) -> None:
-    page, id = await a_pull_group(system, ilze)
-    head = await system.log.head()
-    await park(system, id, "<b>no</b> disk", head - 1, head)
-    html = await ilze.get(page)
-    assert "&lt;b&gt;no&lt;/b&gt; disk" in html
-    assert html.count('data-label="Attempts">10<') == 2
-    form = next(iter(re.findall(r'name="position" value="(\d+)"', html)))
-    assert int(form) == head - 1
-    csrf = (await ilze.form(page, f"{page}/parked"))["csrf"]
-    await ilze.post(f"{page}/parked", csrf=csrf, position=str(head))
-    counts = await Queue(system.pool).counts(id)
-    assert (counts.parked, counts.pending) == (1, 1)
-    again = await ilze.post(f"{page}/parked", csrf=csrf)
-    assert (await Queue(system.pool).counts(id)).parked == 0
-    assert "What was parked is delivered again." in await ilze.get(again.headers["location"])
-    await ilze.post(f"{page}/parked", status=422, csrf=csrf, position="x")
-
-
 async def test_what_one_may_no_longer_see_is_not_told(
     ilze: Reader, janis: Reader, system: System, work: Work
 ) -> None:
@@ -278,51 +160,6 @@ async def test_what_one_may_no_longer_see_is_not_told(
     html = await janis.get(page)
     assert f"Place {head}" in html
     assert "<code>" not in html[html.index('id="parked"') :]
-
-
-async def test_pausing_resuming_replaying(ilze: Reader, system: System, work: Work) -> None:
-    page, id = await a_pull_group(system, ilze)
-    await ilze.send(page, f"{page}/pause")
-    assert "Paused" in await ilze.get(page)
-    refused = await ilze.send(page, f"{page}/replay", status=422, first="3", last="2")
-    assert 'href="#replay-last">The last place' in refused.text
-    refused = await ilze.send(page, f"{page}/replay", status=422, first="1", last="99999999")
-    assert 'href="#replay-last">Enter a whole number' in refused.text
-    await system.pool.execute(
-        "UPDATE subscriptions SET replay_after = 0, replay_through = 1 WHERE id = $1", id
-    )
-    busy = await ilze.send(page, f"{page}/replay", status=409, first="1", last="2")
-    assert "Another replay is under way." in busy.text
-    await system.pool.execute(
-        "UPDATE subscriptions SET replay_after = NULL, replay_through = NULL WHERE id = $1", id
-    )
-    begun = await ilze.send(page, f"{page}/replay", first="1", last="2")
-    assert "delivered again" in await ilze.get(begun.headers["location"])
-    await ilze.send(page, f"{page}/resume")
-    assert (await only(system, ilze)).state == "active"
-
-
-async def test_the_secret_is_replaced_and_shown_once(
-    ilze: Reader, system: System, receiver: Receiver
-) -> None:
-    page, id = await a_webhook(system, ilze, receiver.url)
-    made = await ilze.send(page, f"{page}/secret", status=200)
-    secret = SECRET.search(made.text)
-    assert secret
-    assert "signed with the old secret too until" in made.text
-    keys = await Webhooks(system.pool, system.settings.signing_key()).keys(id)
-    assert secret[1] == next(key for key in keys if key.startswith("whsec_"))
-    assert secret[1] not in await ilze.get(page)
-
-
-async def test_deleting_asks_first(ilze: Reader, system: System) -> None:
-    page, _ = await a_pull_group(system, ilze)
-    assert "This cannot be undone." in await ilze.get(f"{page}/delete")
-    csrf = (await ilze.form(f"{page}/delete", f"{page}/delete"))["csrf"]
-    for _ in range(2):
-        gone = await ilze.post(f"{page}/delete", csrf=csrf)
-        assert "The subscription was deleted." in await ilze.get(gone.headers["location"])
-    await ilze.get(page, status=404)
 
 
 async def test_it_is_there_for_its_owner_alone(
@@ -353,13 +190,3 @@ async def test_pages_need_their_own_form(ilze: Reader, system: System) -> None:
     ]
     await ilze.get("/integrations/new/anything", status=404)
     await ilze.get(f"{page}?older=x&parked_after=-1&tried={uuid4()}")
-
-
-async def test_what_a_pull_group_has_not(ilze: Reader, system: System) -> None:
-    page, _ = await a_pull_group(system, ilze)
-    html = await ilze.get(page)
-    assert f"{page}/ping" not in html
-    assert "Log of deliveries" not in html
-    csrf = (await ilze.form(page, f"{page}/pause"))["csrf"]
-    for path in ("ping", "secret", f"deliveries/{uuid4()}/redeliver"):
-        await ilze.post(f"{page}/{path}", status=404, csrf=csrf)
