@@ -155,11 +155,17 @@ class Writing:
             if value is None:
                 made += self._nested(inner, at + 1)
             elif _ORDER[at] == "code":
-                code = "".join(run[0] for run in inner if isinstance(run[0], str))
-                made.append(_made("Code", [NO_ATTRIBUTES, code.replace("\n", " ")]))
+                code = "".join(run[0] for run in inner if isinstance(run[0], str)).replace("\n", " ")
+                made.append(_made("Code", [NO_ATTRIBUTES, code]))
+                made += self._end if "`" in code else []  # else it is no call in typst
             else:
-                made += self._marked(_ORDER[at], value, self._nested(inner, at + 1))
+                made += [*self._marked(_ORDER[at], value, self._nested(inner, at + 1)), *self._end]
         return made
+
+    @property
+    def _end(self) -> list[Json]:
+        """What ends a call in typst: a point and a word right behind it would reach into it."""
+        return [_raw(";")] if self.target == "pdf" else []
 
     def _text(self, value: str) -> Iterator[Json]:
         for word in _words(value):
@@ -186,7 +192,7 @@ class Writing:
         if node["type"] == "hardBreak":
             return [{"t": "LineBreak"}]
         attrs: Json = node.get("attrs") or {}
-        alternative = str(attrs.get("alt") or "")
+        alternative = schema.clean(str(attrs.get("alt") or ""))
         described = list(_words(alternative))
         sizes = {name: schema.whole(attrs.get(name), 0, most=10_000) for name in ("width", "height")}
         unit = "px" if self.target in _OFFICE else ""
@@ -202,14 +208,18 @@ class Writing:
         if self.target in ("html", "md"):
             return [_made("Image", [["", [], given], described, [address, ""]])]
         # a picture elsewhere is not fetched: what a document names must not make the server call out
-        return [_made("Link", [NO_ATTRIBUTES, described or list(_words(address)), [address, ""]])]
+        return [_made("Link", [NO_ATTRIBUTES, described or list(_words(address)), [address, ""]]), *self._end]
 
     def _typst(self, kind: str, data: bytes, alternative: str, sizes: dict[str, int]) -> Json:
         name = f"picture{len(self.files)}.{kind}"
         self.files[name] = data
         width = f", width: {sizes['width'] * 0.75}pt" if sizes["width"] else ""
         alt = f", alt: {_typst_string(alternative)}" if alternative else ""
-        return _raw(f'#picture("{name}"{width}{alt})')
+        return _raw(f'#picture("{name}"{width}{alt});')
+
+
+def _made(kind: str, content: Any) -> Json:
+    return {"t": kind, "c": content}
 
 
 def _raw(source: str) -> Json:
@@ -219,10 +229,6 @@ def _raw(source: str) -> Json:
 def _typst_string(value: str) -> str:
     clean = _SPACES.sub(" ", schema.clean(value))
     return json.dumps(clean, ensure_ascii=False)
-
-
-def _made(kind: str, content: Any) -> Json:
-    return {"t": kind, "c": content}
 
 
 def _is_tight(blocks: Sequence[Json], target: str) -> bool:

@@ -90,14 +90,15 @@ def test_so_many_parts_and_no_more() -> None:
     "method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
 )
 def test_whatever_is_broken_is_opened_or_refused(method: int) -> None:
-    chance = random.Random(method)
+    chance, codes = random.Random(method), set[str]()
     whole = zipped(("content.xml", b"<xyz/>" * 50), ("b", b"c"), method=method)
     for at in range(len(whole)):
         for value in (0, 255, whole[at] ^ 1 << chance.randrange(8)):
             try:
                 Package.open(whole[:at] + bytes((value,)) + whole[at + 1 :], "odt", LIMITS)
             except NotConverted as refused:
-                assert refused.code in ("file_broken", "too_complex")
+                codes.add(refused.code)
+    assert codes <= {"file_broken", "too_complex"}
     for data in (b"", b"PK", whole[:-30], whole[20:], b"x" * 100):
         assert refusal(data) == "file_broken"
 
