@@ -16,6 +16,7 @@ PoolConnection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 _AWAY = (
     OSError,  # TimeoutError too
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the driver's surprise at a connection that ends amid an answer
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
