@@ -10,10 +10,12 @@ OpenDocument 1.3, part 3.
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from itertools import groupby
 from urllib.parse import quote
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -47,6 +49,7 @@ def _name(short: str) -> str:
 _STYLE_NAME, _PARENT = _name("style:name"), _name("style:parent-style-name")
 _UNDERLINE = _name("style:text-underline-style")
 _USED, _HREF = _name("text:style-name"), _name("xlink:href")
+_COUNT = re.compile(r"[0-9]{1,9}")
 _SPAN, _LINK, _PARAGRAPH, _HEADING = (_name(f"text:{each}") for each in ("span", "a", "p", "h"))
 
 
@@ -80,7 +83,7 @@ def carry(package: Package) -> Carried:
         package.parts["content.xml"] = ElementTree.tostring(content, "utf-8", xml_declaration=True)
         if "styles.xml" in package.parts:
             package.parts["styles.xml"] = ElementTree.tostring(named, "utf-8", xml_declaration=True)
-    except ElementTree.ParseError:
+    except (ElementTree.ParseError, LookupError, ValueError):  # the last two: of its encoding
         raise NotConverted("file_broken", "this is no readable office file") from None
     except RecursionError:
         raise NotConverted("too_complex", "the file is nested too deeply") from None
@@ -170,20 +173,26 @@ def _carry_header_cells(content: Element, styles: _Styles) -> None:
 
 def _carry_blocks(content: Element, styles: _Styles) -> None:
     """Code blocks, of which each line is a paragraph, and horizontal rules."""
+
+    def kind(child: Element) -> str:
+        used = child.get(_USED) if child.tag == _PARAGRAPH else None
+        return next((each for each in (code, rule) if used and styles.is_or_inherits(used, each)), "")
+
+    code, rule = "Preformatted_20_Text", "Horizontal_20_Line"
     for parent in list(content.iter()):
-        code: list[str] = []
-        for child in reversed(list(parent)):
-            used = child.get(_USED) if child.tag == _PARAGRAPH else None
-            if used is not None and styles.is_or_inherits(used, "Horizontal_20_Line"):
-                _replace(child, RULE)
-            if used is None or not styles.is_or_inherits(used, "Preformatted_20_Text"):
-                code = []
-                continue
-            code.insert(0, _verbatim(child))
-            following = parent[list(parent).index(child) + 1 :][:1] if len(code) > 1 else []
-            for line in following:
-                parent.remove(line)
-            _replace(child, CODE + quote(schema.clean("\n".join(code))))
+        kept: list[Element] = []
+        for found, group in groupby(parent, kind):
+            children = list(group)
+            if found == code:
+                lines = "\n".join(map(_verbatim, children))
+                del children[1:]
+                _replace(children[0], CODE + quote(schema.clean(lines)))
+            elif found == rule:
+                for child in children:
+                    _replace(child, RULE)
+            kept += children
+        if len(kept) < len(parent):
+            parent[:] = kept
 
 
 def _verbatim(line: Element) -> str:
@@ -192,7 +201,7 @@ def _verbatim(line: Element) -> str:
     for child in line:
         if child.tag == _name("text:s"):
             count = child.get(_name("text:c"), "1")
-            found.append(" " * min(int(count), 1000) if count.isdigit() else " ")
+            found.append(" " * min(int(count), 1000) if _COUNT.fullmatch(count) else " ")
         elif child.tag == _name("text:tab"):
             found.append("\t")
         elif child.tag == _name("text:line-break"):
