@@ -177,7 +177,7 @@ class _LastFrame:
     def __init__(self) -> None:
         self.data: bytes | None = None
         self.frame = b""
-        self._large: tuple[bytes, bytes] = (b"", b"")
+        self._large: tuple[bytes | None, bytes] = (None, b"")
 
     def encode(self, data: bytes) -> None:
         """Make `frame` the message as an unmasked binary frame (RFC 6455, section 5.2).
