@@ -16,7 +16,7 @@ async def documents_check(settings: Settings, options: argparse.Namespace) -> No
     bad = 0
     async with checkup(settings) as documents:
         chosen = [document async for document in documents.documents()] if options.all else options.document
-        if not chosen:
+        if not chosen and not options.all:
             raise ConfigurationError("name documents, or say --all")
         for document in chosen:
             report = await documents.check(document)
