@@ -27,14 +27,6 @@ def refusal(result: subprocess.CompletedProcess[str]) -> str:
     return result.stderr
 
 
-def test_check_config_names_every_setting_and_hides_secrets(tmp_path: Path) -> None:
-    result = interlink(tmp_path, "check-config", SECRET_KEY="hunter2", PORT="81")
-    assert result.returncode == 0
-    assert "hunter2" not in result.stdout
-    assert "PORT                 81" in result.stdout
-    assert "SECRET_KEY           (hidden)" in result.stdout
-
-
 def test_a_wrong_setting_is_one_line(tmp_path: Path) -> None:
     assert "PORT" in refusal(interlink(tmp_path, "serve", PORT="many"))
 
@@ -51,11 +43,6 @@ def test_an_unreachable_database_is_one_line_without_the_password(tmp_path: Path
     said = refusal(interlink(tmp_path, "migrate", DATABASE_URL=url))
     assert said.startswith("interlink: DATABASE_URL: no PostgreSQL answers there")
     assert "hunter2" not in said
-
-
-def test_an_unknown_view_is_one_line(tmp_path: Path, database: str) -> None:
-    result = interlink(tmp_path, "projections", "rebuild", "nonsense", DATABASE_URL=database)
-    assert "nonsense" in refusal(result)
 
 
 def test_a_newer_schema_is_one_line(tmp_path: Path, database: str) -> None:
