@@ -101,9 +101,3 @@ def test_a_view_has_another_version_when_its_tables_or_its_meaning_change() -> N
     assert replace(view, revision=2).version != view.version
     assert replace(view, ddl=view.ddl + " ").version != view.version
     assert replace(view, types=view.types | {"new"}).version != view.version
-
-
-def test_views_share_neither_names_nor_tables() -> None:
-    tables = [table for view in VIEWS for table in view.tables]
-    assert len(set(tables)) == len(tables)
-    assert len({view.name for view in VIEWS}) == len(VIEWS)

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from app.view_leader import is_loss
 from domain.ports import EventLog, RecordedEvent
-from projections import access, activity, documents, plan, processes
 from projections.catalogue import VIEWS
 from projections.ports import Args, Change, Connection, Session, Statement, View
 from projections.runner import Displaced, Runner, collect, prepare
@@ -58,16 +57,6 @@ def test_collected_changes_have_the_effect_of_single_ones(found: list[Change]) -
 def test_equal_statements_on_different_keys_become_one() -> None:
     found = [Change(statement, (key, 9)) for key in range(100) for statement in (SET, ADD, SET)]
     assert [(sql, len(rows)) for sql, rows in collect(found)] == [("set", 100), ("add", 100), ("set", 100)]
-
-
-def test_one_table_is_always_addressed_by_keys_of_one_length() -> None:
-    keys: dict[str, set[int]] = {}
-    for module in (access, activity, documents, plan, processes):
-        for value in vars(module).values():
-            if isinstance(value, Statement):
-                keys.setdefault(value.table, set()).add(value.key)
-    assert set(keys) == {table for view in VIEWS for table in view.tables}
-    assert all(len(lengths) == 1 for lengths in keys.values())
 
 
 async def test_prepare_makes_what_is_missing_and_nothing_else(session: asyncpg.Connection) -> None:
