@@ -35,7 +35,7 @@ def carry(package: Package) -> None:
             if parent.find(f"{_W}p") is not None:
                 _sign(parent, blank)
         package.parts[_MAIN] = ElementTree.tostring(content, "utf-8", xml_declaration=True)
-    except ElementTree.ParseError:
+    except (ElementTree.ParseError, LookupError, ValueError):  # the last two: of its encoding
         raise NotConverted("file_broken", "this is no readable office file") from None
     except RecursionError:
         raise NotConverted("too_complex", "the file is nested too deeply") from None
