@@ -161,7 +161,9 @@ async def _check_reachable(url: str) -> None:
     try:
         connection = await asyncpg.connect(url, timeout=10)
         await connection.close()
-    except (OSError, TimeoutError, asyncpg.PostgresError, ValueError) as error:
+    except (ValueError, OverflowError):  # what these say may quote a part of the password
+        raise ConfigurationError("DATABASE_URL: is no URL of PostgreSQL (write / as %2F, # as %23)") from None
+    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ConfigurationError(f"DATABASE_URL: no PostgreSQL answers there: {reason}") from None
 
