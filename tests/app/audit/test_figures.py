@@ -40,15 +40,12 @@ async def asked(pool: Pool, log: str, witness: str, *, ago: int, size: int, **mo
     await pool.execute(f"INSERT INTO witnesses ({', '.join(row)}) VALUES ({places})", *row.values())
 
 
-async def test_a_new_installation_has_nothing_to_tell(pool: Pool) -> None:
+async def test_what_there_is_to_tell(pool: Pool) -> None:
     assert await figures(pool) == {
         ("log_check_failed", ""): 0,
         ("log_checked_timestamp_seconds", ""): 0,
         ("time_stamp_timestamp_seconds", ""): 0,
-    }
-
-
-async def test_what_there_is_to_tell(pool: Pool) -> None:
+    }, "of a new installation"
     await pool.execute("UPDATE log_head SET position = 100")
     await pool.execute("UPDATE self_check SET checked_at = $1, failure = 'x'", NOW)
     await asked(pool, "log", vkey("first.example"), ago=1, size=90)

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from app.database.failures import is_away, is_lost, unavailable_when_away
-from app.database.postgres import Pool
+from app.database.postgres import connect_pool
 from domain.errors import Conflict, Unavailable
 
 AWAY: list[Exception] = [
@@ -67,7 +67,8 @@ def test_who_is_cancelled_is_not_told_anything_else() -> None:
         raise asyncio.CancelledError
 
 
-async def test_of_a_real_database(pool: Pool) -> None:
+async def test_of_a_real_database(postgres_server: str) -> None:
+    pool = await connect_pool(postgres_server)
     with pytest.raises(asyncpg.PostgresSyntaxError), unavailable_when_away():
         await pool.execute("SELEKT")
     with pytest.raises(asyncpg.DataError), unavailable_when_away():  # the driver's own

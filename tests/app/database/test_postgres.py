@@ -12,8 +12,8 @@ from app.database.postgres import connect_pool
 from tests.conftest import database_url
 
 
-async def test_a_pool_has_up_to_so_many_connections(database: str) -> None:
-    pool = await connect_pool(database, size=2)
+async def test_a_pool_has_up_to_so_many_connections(postgres_server: str) -> None:
+    pool = await connect_pool(postgres_server, size=2)
     assert pool.get_size() == 1
     async with pool.acquire(), pool.acquire():
         assert pool.get_size() == 2
@@ -24,9 +24,9 @@ async def test_a_pool_has_up_to_so_many_connections(database: str) -> None:
     await pool.close()
 
 
-async def test_a_connection_comes_back_without_a_question(database: str) -> None:
+async def test_a_connection_comes_back_without_a_question(postgres_server: str) -> None:
     """Prepared statements stay, and so does the session."""
-    pool = await connect_pool(database, size=1)
+    pool = await connect_pool(postgres_server, size=1)
     async with pool.acquire() as connection:
         await connection.execute("SET application_name = 'kept'")
         first = await connection.fetchval("SELECT pg_backend_pid()")
@@ -40,11 +40,11 @@ async def test_a_connection_comes_back_without_a_question(database: str) -> None
     await pool.close()
 
 
-async def test_every_connection_has_the_rights_of_a_role(database: str) -> None:
+async def test_every_connection_has_the_rights_of_a_role(postgres_server: str) -> None:
     name = f"role_{uuid4().hex}"
-    owner = await asyncpg.connect(database)
+    owner = await asyncpg.connect(postgres_server)
     await owner.execute(f"CREATE ROLE {name}")
-    pool = await connect_pool(database, size=2, role=name)
+    pool = await connect_pool(postgres_server, size=2, role=name)
     try:
         async with pool.acquire() as one, pool.acquire() as other:
             assert {
@@ -52,17 +52,17 @@ async def test_every_connection_has_the_rights_of_a_role(database: str) -> None:
                 await other.fetchval("SELECT current_user"),
             } == {name}
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
-                await other.fetch("SELECT FROM events")
+                await other.fetch("SELECT FROM pg_authid")
     finally:
         await pool.close()
         await owner.execute(f"DROP ROLE {name}")
         await owner.close()
 
 
-async def test_who_is_not_there_is_told(database: str) -> None:
+async def test_who_is_not_there_is_told(postgres_server: str) -> None:
     with pytest.raises(asyncpg.InvalidCatalogNameError):
-        await connect_pool(database_url(database, "nowhere"))
+        await connect_pool(database_url(postgres_server, "nowhere"))
     with pytest.raises(asyncpg.PostgresError, match="no_such_role"):
-        await connect_pool(database, role="no_such_role")
+        await connect_pool(postgres_server, role="no_such_role")
     with pytest.raises(OSError, match=r"."):
         await connect_pool("postgresql://127.0.0.1:9/x")
