@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.moments import instant
@@ -35,6 +35,8 @@ def test_a_field_may_send_seconds_too(time: Any, day: Any) -> None:
 
 
 @given(st.text() | st.text("0123456789٣²", max_size=20))
+@example("9" * 18)
+@example("9" * 19)
 def test_a_position_is_digits_alone_or_none(text: str) -> None:
     found = moment.position(text)
     assert (found is not None) == (0 < len(text) <= 18 and set(text) <= set("0123456789"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID
@@ -77,6 +78,8 @@ def test_what_happened_outside_one_s_nodes_is_told_to_who_sees_the_whole() -> No
     rows = [happened(node) for node in (3, 4, None)]
     assert [a_scope(3).tells(row) for row in rows] == [True, False, False]
     assert [a_scope(whole=True).tells(row) for row in rows] == [True, True, True]
+    some = replace(a_scope(3, whole=True), whole=False)  # sees the process, and a node of it
+    assert [some.tells(row) for row in rows] == [True, False, False]
 
 
 def test_a_plan_is_told_in_its_order_with_its_depth() -> None:
