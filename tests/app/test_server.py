@@ -17,7 +17,6 @@ from websockets.exceptions import ConnectionClosed
 from app import server
 from app.settings import Settings, load
 from app.system import System
-from domain.errors import Unavailable
 
 
 @pytest.fixture
@@ -65,20 +64,6 @@ async def test_alive_ready_and_versioned(running: tuple[System, httpx.AsyncClien
     assert ready.status_code == 200
     assert ready.json()["checks"]["database"] == "ok"
     assert (await client.get("/version")).json()["name"] == "interlink"
-
-
-async def test_not_ready_while_the_log_cannot_be_read(
-    running: tuple[System, httpx.AsyncClient], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    system, client = running
-
-    async def away() -> int:
-        raise Unavailable("away")
-
-    monkeypatch.setattr(system.log, "head", away)
-    answer = await client.get("/readyz")
-    assert answer.status_code == 503
-    assert answer.json() == {"ready": False, "checks": {"database": "Unavailable"}}
 
 
 async def test_not_ready_while_a_view_has_stopped(running: tuple[System, httpx.AsyncClient]) -> None:
