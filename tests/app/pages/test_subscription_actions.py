@@ -11,6 +11,7 @@ from app.subscriptions.webhook import Webhooks
 from app.system import System
 from tests.app.pages.conftest import Reader, Work
 from tests.app.pages.integrations import (
+    NEW_WEBHOOK,
     SECRET,
     a_pull_group,
     a_webhook,
@@ -155,3 +156,22 @@ async def test_what_may_no_longer_be_seen_or_held_no_event_is_not_sent_again(
         await janis.post(f"{page}/deliveries/{other}/redeliver", status=404, csrf=csrf)
     assert receiver.received == []
     assert len(await log.newest(id, limit=9)) == 2
+
+
+async def test_it_is_there_for_its_owner_alone(
+    ilze: Reader, janis: Reader, system: System, receiver: Receiver
+) -> None:
+    page, id = await a_webhook(system, ilze, receiver.url)
+    sent = await DeliveryLog(system.pool).note(id, Attempt("event", [1], 1, "failed", 500, None, 1))
+    csrf = (await janis.form(NEW_WEBHOOK, NEW_WEBHOOK))["csrf"]
+    values = {"csrf": csrf, "to": "now", "first": "1", "last": "1", "name": "Theirs"}
+    for path in ("", "/edit", "/delete", f"?tried={sent.id}"):
+        await janis.get(f"{page}{path}", status=404)
+    acts = ("pause", "resume", "seek", "replay", "parked", "ping", "secret", "edit")
+    for path in (*acts, f"deliveries/{sent.id}/redeliver"):
+        await janis.post(f"{page}/{path}", status=404, **values)
+    await janis.post(f"{page}/delete", **values)  # done as often as one likes, to nothing
+    found = await only(system, ilze)
+    assert (found.id, found.state, found.name) == (id, "active", "Mine")
+    assert receiver.received == []
+    assert "Mine" not in await janis.get("/integrations")

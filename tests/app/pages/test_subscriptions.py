@@ -6,7 +6,6 @@ import re
 from uuid import UUID, uuid4
 
 from app.events.filters import Filter
-from app.subscriptions.delivery_log import Attempt, DeliveryLog
 from app.subscriptions.store import Subscriptions
 from app.subscriptions.webhook import Webhooks
 from app.system import System
@@ -16,7 +15,6 @@ from tests.app.pages.integrations import (
     NEW_WEBHOOK,
     SECRET,
     a_pull_group,
-    a_webhook,
     only,
     park,
     receiver,
@@ -160,25 +158,6 @@ async def test_what_one_may_no_longer_see_is_not_told(
     html = await janis.get(page)
     assert f"Place {head}" in html
     assert "<code>" not in html[html.index('id="parked"') :]
-
-
-async def test_it_is_there_for_its_owner_alone(
-    ilze: Reader, janis: Reader, system: System, receiver: Receiver
-) -> None:
-    page, id = await a_webhook(system, ilze, receiver.url)
-    sent = await DeliveryLog(system.pool).note(id, Attempt("event", [1], 1, "failed", 500, None, 1))
-    csrf = (await janis.form(NEW_WEBHOOK, NEW_WEBHOOK))["csrf"]
-    values = {"csrf": csrf, "to": "now", "first": "1", "last": "1", "name": "Theirs"}
-    for path in ("", "/edit", "/delete", f"?tried={sent.id}"):
-        await janis.get(f"{page}{path}", status=404)
-    acts = ("pause", "resume", "seek", "replay", "parked", "ping", "secret", "edit")
-    for path in (*acts, f"deliveries/{sent.id}/redeliver"):
-        await janis.post(f"{page}/{path}", status=404, **values)
-    await janis.post(f"{page}/delete", **values)  # done as often as one likes, to nothing
-    found = await only(system, ilze)
-    assert (found.id, found.state, found.name) == (id, "active", "Mine")
-    assert receiver.received == []
-    assert "Mine" not in await janis.get("/integrations")
 
 
 async def test_pages_need_their_own_form(ilze: Reader, system: System) -> None:
