@@ -160,7 +160,8 @@ def _note(reading: Reading, content: Any, marks: Marks) -> list[Json]:
     """A footnote: its number here, its text in a list at the end."""
     reading.notes.append([])
     number = len(reading.notes)
-    reading.notes[number - 1] = reading.blocks(content, {})
+    spoken = {name: value for name, value in marks.items() if name == "language"}
+    reading.notes[number - 1] = reading.blocks(content, spoken)
     return [schema.text(f"[{number}]", marks)]
 
 
