@@ -52,19 +52,14 @@ async def test_everything_that_depends_on_a_person_goes_and_the_others_keep_thei
     before = await counts(pool)
     assert all(before.values()), "a new table wants a row above"
     person = await somebody(pool, log)
+    system = make_system(pool, log)
+    token, _ = await system.sign_in.create_token(person, name="y", scopes=["read"], expires=None)
+    await system.sign_in.revoke_token(person, token)
+    ended = [len(await pool.fetch(statement, person)) for statement in END_SIGN_INS * 2]
+    assert ended == [1, 1, 0, 0], "each that ended is told once"
+    assert await pool.fetchval("SELECT count(*) FROM access_tokens WHERE revoked_at IS NULL") == 1
     async with pool.acquire() as connection, connection.transaction():
         for _ in range(2):
             await delete_owned(connection, person)
     assert await counts(pool) == before
     assert await pool.fetchval("SELECT id FROM persons") == other
-
-
-async def test_ending_sign_ins_tells_each_that_ended_once(pool: Pool, log: EventLog) -> None:
-    person, _ = await somebody(pool, log), await somebody(pool, log)
-    system = make_system(pool, log)
-    token, _ = await system.sign_in.create_token(person, name="y", scopes=["read"], expires=None)
-    await system.sign_in.revoke_token(person, token)
-    ended = [len(await pool.fetch(statement, person)) for statement in END_SIGN_INS * 2]
-    assert ended == [1, 1, 0, 0]
-    assert await pool.fetchval("SELECT count(*) FROM sessions") == 1
-    assert await pool.fetchval("SELECT count(*) FROM access_tokens WHERE revoked_at IS NULL") == 1

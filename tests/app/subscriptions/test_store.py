@@ -47,7 +47,9 @@ def new(owner: UUID, **more: Any) -> NewSubscription:
     )
 
 
-async def test_what_is_made_is_found_and_made_once(pool: Pool, store: Subscriptions) -> None:
+async def test_what_is_made_is_found_and_made_once_and_events_by_position(
+    pool: Pool, store: Subscriptions, log: EventLog
+) -> None:
     owner = await an_owner(pool)
     asked = new(owner)
     made = await store.create(asked)
@@ -59,6 +61,10 @@ async def test_what_is_made_is_found_and_made_once(pool: Pool, store: Subscripti
     later = await store.create(new(owner))
     assert await store.list(owner) == [later, made]
     assert await store.list(uuid4()) == []
+    await log.append([NewEvent(uuid4(), "unknown.thing", b"1", attachment=b"+") for _ in range(3)], Context())
+    recorded = await log.read()
+    assert await store.events([3, 1, 9]) == {1: recorded[0], 3: recorded[2]}
+    assert await store.events([]) == {}
 
 
 async def test_nobody_has_more_than_one_may_however_many_are_asked_for_at_once(
@@ -147,10 +153,3 @@ async def test_for_anybody_else_there_is_nothing(pool: Pool, store: Subscription
     await pool.close()
     with pytest.raises(Unavailable):
         await store.create(new(made.owner))
-
-
-async def test_events_are_found_by_position(log: EventLog, store: Subscriptions) -> None:
-    await log.append([NewEvent(uuid4(), "unknown.thing", b"1", attachment=b"+") for _ in range(3)], Context())
-    recorded = await log.read()
-    assert await store.events([3, 1, 9]) == {1: recorded[0], 3: recorded[2]}
-    assert await store.events([]) == {}
