@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 import pytest
 
-from app.conversion.answers import disposition
 from app.system import System
 from tests.app.api.conftest import Somebody
 
@@ -214,24 +213,6 @@ async def test_a_form_without_a_file(ana: Somebody) -> None:
     id = await a_document(ana)
     answer = await ana.client.post(f"/api/v1/documents/{id}/import", files={"other": ("a.txt", b"x")})
     assert (answer.status_code, answer.json()["code"]) == (422, "file_missing")
-
-
-@pytest.mark.parametrize(
-    ("title", "expected"),
-    [
-        ("Plan", "attachment; filename=\"Plan.md\"; filename*=UTF-8''Plan.md"),
-        (
-            "Ādažu\r\nX: 1/2",
-            "attachment; filename=\"Adazu X 1 2.md\"; filename*=UTF-8''%C4%80da%C5%BEu%20X%201%202.md",
-        ),
-        ('..\\"x"', "attachment; filename=\"x.md\"; filename*=UTF-8''x.md"),
-        ("計画", "attachment; filename=\"document.md\"; filename*=UTF-8''%E8%A8%88%E7%94%BB.md"),
-        ("...", "attachment; filename=\"document.md\"; filename*=UTF-8''document.md"),
-    ],
-    ids=["plain", "latvian", "dots", "japanese", "nothing"],
-)
-def test_file_names_are_safe(title: str, expected: str) -> None:
-    assert disposition(title, ".md") == expected
 
 
 async def test_a_disabled_document_takes_nothing(ana: Somebody, system: System) -> None:
