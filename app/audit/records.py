@@ -14,7 +14,7 @@ from asyncpg import Record as Row
 from app.database.failures import unavailable_when_away
 from app.database.postgres import Pool
 from app.eventlog import reading
-from app.eventlog.leaf import commitment, header
+from app.eventlog.leaf import LINES, SALT_SIZE, commitment, header
 from app.eventlog.merkle import leaf_hash
 from domain.ports import RecordedEvent
 
@@ -50,8 +50,16 @@ class LogRecord:
         return commitment(self.salt, self.event.payload)
 
     def is_sound(self) -> bool:
-        """Whether the stored leaf is that of the header and commitment stored, by computing it again."""
-        return leaf_hash(self.header + self.commitment) == self.leaf_hash
+        """Whether the stored leaf, computed again, is that of this event and of no other.
+
+        A salt of another size or a newline in a field could have moved from one field into the next.
+        """
+        header = self.header
+        return (
+            leaf_hash(header + self.commitment) == self.leaf_hash
+            and len(self.salt) == SALT_SIZE
+            and header.count(b"\n") == LINES + len(self.event.tags)
+        )
 
 
 async def read_records(

@@ -38,6 +38,7 @@ from domain.ports import Context, NewEvent, RecordedEvent
 
 LAYOUT = "interlink-event/1"
 SALT_SIZE = 32
+LINES = 14  # of a header, besides one for each tag
 
 
 class Leaf:

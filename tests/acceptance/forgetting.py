@@ -314,7 +314,7 @@ async def run(settings: Settings, command: Any, **options: Any) -> None:
 
 async def exported(settings: Settings, out: Path, process: str | None = None) -> Path:
     """`interlink export`."""
-    await run(settings, audit.export, out=out, process=process and UUID(process), all=process is None)
+    await run(settings, audit.export, out=out, process=process and UUID(process), person=None)
     return out
 
 

@@ -138,8 +138,8 @@ def test_nothing_moves_from_the_salt_to_the_payload(rewritten: bool) -> None:
     )
     assert moved.own_commitment == before.commitment, "what they are hashed as is the same"
     assert json.loads(moved.event.payload) == json.loads(before.event.payload)
-    assert found(Payloads(), [before]) == {}
-    assert found(Payloads(), [moved])["payloads"] == 1
+    assert found(Leaves(), [before]) == {}
+    assert found(Leaves(), [moved]) == {"leaves": 1}
 
 
 FIRST = replace(LOG[0], rewritten=True, salt=bytes(SALT_SIZE))
