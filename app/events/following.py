@@ -73,9 +73,14 @@ class Following:
         return self._position
 
     @property
+    def at_head(self) -> bool:
+        """Whether everything so far was looked at: the next step hands nothing over."""
+        return self._position >= self._tail.head
+
+    @property
     def waits(self) -> bool:
         """Whether nothing is left to hand over, and the reader knows."""
-        return self._live and self._position >= self._tail.head
+        return self._live and self.at_head
 
     def go_on(self, position: int) -> None:
         """The reader was brought up to here in another way."""
@@ -124,13 +129,11 @@ class Following:
         for entry in entries:
             event = entry.event
             if matches(self._where, event) and self._wanted(event) and await self._access.may_see(event):
-                if chosen and size + entry.size > STEP:
+                if chosen and (len(chosen) == limit or size + entry.size > STEP):
                     break
                 chosen.append(entry)
                 size += entry.size
             looked_at = event.position
-            if len(chosen) == limit:
-                break
         else:
             looked_at = reached
         self._position = looked_at

@@ -138,7 +138,8 @@ async def _send(
     frames: Frames, following: Following, subscriber: Subscriber, credit: Credit, note: Note
 ) -> None:
     while not subscriber.over.is_set():
-        step = await following.next(subscriber, await credit.some())
+        limit = 1 if following.at_head else await credit.some()  # marks need no credit
+        step = await following.next(subscriber, limit)
         credit.take(len(step.entries))
         for entry in step.entries:
             note((entry.event,))  # it may be the last that arrives

@@ -219,6 +219,27 @@ async def test_events_come_as_far_as_credit_goes(system: System, monkeypatch: py
         assert client.heard[9] == {"caughtup": 9}
 
 
+@pytest.mark.parametrize("others", [0, 3], ids=["nothing follows", "what follows is for others"])
+async def test_marks_need_no_credit(system: System, monkeypatch: pytest.MonkeyPatch, others: int) -> None:
+    monkeypatch.setattr(module, "CREDIT", 2)
+    monkeypatch.setattr(followings, "HEARTBEAT", 0.01)
+    await notes(system, ANA, 2)
+    await notes(system, UUID(int=0xB), others)
+    async with serving(system) as served:
+        client = served.client
+        await client.until(4)
+        head = 2 + others
+        assert (client.positions, client.heard[2:4]) == ([1, 2], [{"caughtup": head}, {"checkpoint": head}])
+        last = (await notes(system, ANA, 1))[-1]
+        async with asyncio.timeout(10):
+            while served.tail.head < last:  # noqa: ASYNC110  the tail tells its readers, not us
+                await asyncio.sleep(0)
+            assert client.positions == [1, 2]
+            client.say('{"credit": 1}')
+            while client.positions != [1, 2, last]:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+
+
 async def test_a_quiet_log_is_told_of_by_checkpoints(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(followings, "HEARTBEAT", 0.01)
     async with serving(system) as served:
