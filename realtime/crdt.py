@@ -6,6 +6,7 @@ a replica must be dropped.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -294,9 +295,11 @@ def mark(name: str, value: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """JSON has one kind of number; the engine reads whole ones as floats."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
+    """As JSON has it: one kind of number (the engine reads whole ones as floats), none for NaN or bytes."""
+    if isinstance(value, float):
+        return None if not math.isfinite(value) else int(value) if value.is_integer() else value
+    if isinstance(value, bytes | bytearray):
+        return None
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -39,7 +39,8 @@ def value_of(item: Item) -> Any:
 
 
 def _json(text: str) -> Any:
-    return None if text == "undefined" else json.loads(text)
+    """What JSON has no word for, and some write all the same, is None."""
+    return None if text == "undefined" else json.loads(text, parse_constant=lambda _: None)
 
 
 def read_any(data: bytes, at: int) -> tuple[Any, int]:

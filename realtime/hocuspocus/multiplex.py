@@ -154,7 +154,7 @@ class Multiplex(Connection):
 
     def knows(self, version: str | None) -> None:
         """The client library's version was told."""
-        major = (version or "").partition(".")[0]
+        major = (version or "").partition(".")[0][:9]  # no number of thousands of digits
         self._pings = self._pings or (major.isdecimal() and int(major) >= _PINGS_SINCE)
 
     def count(self, code: int) -> None:

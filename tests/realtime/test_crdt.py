@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pycrdt
@@ -116,6 +117,17 @@ def test_marks_and_attributes_are_composed_and_read_back() -> None:
     assert crdt.json_of(crdt.compose(content), "richtext") == content
     empty = blocks({"type": "image", "attrs": {"src": None, "alt": "x"}})
     assert crdt.json_of(crdt.compose(empty), "richtext")["content"][0]["attrs"] == {"alt": "x"}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), b"\xff\xfe"])
+def test_what_json_has_no_word_for_is_null(value: object) -> None:
+    """Any editor may write it; whoever asks for the content as JSON gets an answer all the same."""
+    doc: pycrdt.Doc[Any] = pycrdt.Doc()
+    block = doc.get("content", type=pycrdt.XmlFragment).children.append(pycrdt.XmlElement("heading"))
+    block.attributes["level"] = {"of": [value, 1.0, 1.5]}
+    found = crdt.json_of(doc.get_update(), "richtext")
+    assert found["content"] == [{"type": "heading", "attrs": {"level": {"of": [None, 1, 1.5]}}}]
+    json.dumps(found, allow_nan=False)
 
 
 def test_overlapping_marks_lose_the_editor_s_hash() -> None:

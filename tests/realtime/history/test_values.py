@@ -143,6 +143,11 @@ def test_a_mark_has_a_name_and_a_value(name: str, value: Any) -> None:
     assert format_of(made(structs.FORMAT, content)) == (name, value)
 
 
+def test_a_mark_that_is_not_quite_json_has_a_value_that_is() -> None:
+    content = sized(b"bold") + sized(b'{"a": [NaN, -Infinity]}')
+    assert format_of(made(structs.FORMAT, content)) == ("bold", {"a": [None, None]})
+
+
 def test_shared_types_and_formats_say_what_they_are() -> None:
     doc: pycrdt.Doc[Any] = pycrdt.Doc()
     block = doc.get("content", type=pycrdt.XmlFragment).children.append(pycrdt.XmlElement("heading", {}))

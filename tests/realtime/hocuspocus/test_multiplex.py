@@ -596,6 +596,13 @@ async def test_newer_clients_are_pinged_and_need_no_presence(store: MemoryStore,
     await hub.stop()
 
 
+async def test_a_version_of_thousands_of_digits_lets_in_like_any_other(hub: Hub, door: Door) -> None:
+    line = Line(hub, door)
+    line.say(auth("d", "tok", "9" * 5_000 + ".0"))
+    await line.hears(to("d", READ_WRITE))
+    await line.end()
+
+
 async def test_older_clients_are_not_pinged(store: MemoryStore, door: Door) -> None:
     hub = Hub(store, limits=Limits(heartbeat=0.1, dead_after=0.4), tick=0.02)
     await hub.start()
