@@ -13,7 +13,7 @@ async def projections_status(settings: Settings, options: argparse.Namespace) ->
     """One line for each view."""
     from app.wiring import database, system
 
-    async with database(settings) as url, system(settings, url) as running:
+    async with database(settings) as url, system(settings, url, sends=False) as running:
         print(f"{'view':<12} {'position':>10} {'behind':>8}  state")
         for view in await running.views.status():
             print(f"{view.name:<12} {view.position:>10} {view.lag_events:>8}  {view.error or 'ok'}")
@@ -28,7 +28,7 @@ async def projections_rebuild(settings: Settings, options: argparse.Namespace) -
         bar = ("#" * int(share * 40)).ljust(40, ".")
         print(f"\r{options.name} [{bar}] {done}/{total}", end="", file=sys.stderr, flush=True)
 
-    async with database(settings) as url, system(settings, url) as running:
+    async with database(settings) as url, system(settings, url, sends=False) as running:
         names = [v.name for v in await running.views.status()] if options.name == "all" else [options.name]
         for options.name in names:
             await running.views.rebuild(options.name, progress)

@@ -42,7 +42,7 @@ async def seed(settings: Settings, options: argparse.Namespace) -> None:
     from app.seed import seed as plant
     from app.wiring import database, system
 
-    async with database(settings) as url, system(settings, url) as running:
+    async with database(settings) as url, system(settings, url, sends=False) as running:
         made = await plant(running)
         print(f"{made} demo processes added" if made else "the demo processes are there already")
 

@@ -15,7 +15,7 @@ async def token_create(settings: Settings, options: argparse.Namespace) -> None:
     """Make an access token for somebody; prints it once."""
     from app.wiring import database, system
 
-    async with database(settings) as url, system(settings, url) as running:
+    async with database(settings) as url, system(settings, url, sends=False) as running:
         profile = await running.people.by_email(options.person)
         if profile is None:
             raise ConfigurationError(f"nobody with the e-mail {options.person} has signed in here")

@@ -15,6 +15,7 @@ from uuid import UUID
 from app.database.postgres import Pool
 from app.documents.postgres import EDITED, ROWS, SET_ASIDE, SNAPSHOT, snapshot_digest
 from domain.document import Document
+from domain.errors import NotFound
 from domain.ports import EventFilter, EventLog, RecordedEvent
 from realtime import crdt
 from realtime.crdt import EngineError
@@ -97,11 +98,13 @@ class Checkup:
             after = events[-1].position
 
     async def check(self, document: UUID) -> Report:
-        """Read all of a document, each piece by itself and then together."""
+        """Read all of a document, each piece by itself and then together; raises NotFound."""
         report = Report(document, aside=await self._pool.fetchval(ASIDE, document))
         rows = [
             Piece(record["update"], row=record["id"]) for record in await self._pool.fetch(ROWS, document)
         ]
+        if not rows and not await self._log.read_stream(document, limit=1):
+            raise NotFound(f"there is no document {document}")
         sealed = await self._sealed(report)
         report.events, report.rows = len(sealed), len(rows)
         pieces = [piece for piece in (*sealed, *rows) if self._readable(piece, report)]

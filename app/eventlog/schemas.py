@@ -84,7 +84,7 @@ class Schemas:
         try:
             values = json.loads(payload)
             self._adapter(entry).validate_json(json.dumps(entry.upcast(values, version)), strict=True)
-        except (ValidationError, ValueError, LookupError, TypeError, AttributeError) as error:
+        except (ValidationError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise Invalid(f"this is no payload of {name} version {version}") from error
 
     def _entry(self, name: str, version: int) -> EventType:

@@ -68,7 +68,11 @@ class Lines:
 
     def _start(self, after: int, limit: int) -> asyncio.Task[Sequence[RecordedEvent]]:
         read = self._system.log.read(after=after, before=self._before, limit=limit, where=self._where)
-        return asyncio.ensure_future(read)
+        started = asyncio.ensure_future(read)
+        started.add_done_callback(
+            lambda done: done.cancelled() or done.exception()
+        )  # nobody may be left to ask
+        return started
 
 
 def _parts(events: Sequence[RecordedEvent]) -> Iterator[Sequence[RecordedEvent]]:

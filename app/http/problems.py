@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 ERRORS_SHOWN = 50
+NAME_SHOWN = 100  # characters of a field's name, which anybody may have made up
 
 _STATUS: dict[type[DomainError], int] = {
     Invalid: 422,
@@ -107,9 +108,9 @@ class Problem(Exception):
 
 
 def of_fields(error: ValidationError) -> Problem:
-    """The problem of a request whose fields do not fit; repeats nothing that was sent."""
+    """The problem of a request whose fields do not fit; of what was sent it repeats names of fields alone."""
     found = [
-        FieldError(".".join(str(part) for part in e["loc"]), e["type"], e["msg"])
+        FieldError(".".join(str(part) for part in e["loc"])[:NAME_SHOWN], e["type"], e["msg"])
         for e in error.errors(include_url=False, include_context=False, include_input=False)
     ]
     return Problem(422, "invalid", "the request does not have the shape that is needed", found)

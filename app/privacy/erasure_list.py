@@ -60,6 +60,11 @@ def add(data_dir: Path, erasure: Erasure) -> None:
         file.write(json.dumps(line, sort_keys=True).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
+    folder = os.open(data_dir, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the file may be new in it
+    finally:
+        os.close(folder)
 
 
 def _lines(path: Path) -> Iterator[Listed]:

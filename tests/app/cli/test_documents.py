@@ -26,6 +26,9 @@ async def test_what_can_not_be_read_is_found_set_aside_and_released(
 ) -> None:
     assert await run("documents", "check", "--all") == (0, ""), "all of none is well"
     assert await run("documents", "check") == (1, "name documents, or say --all")
+    unknown = str(uuid4())
+    for command in ("check", "quarantine"):
+        assert await run("documents", command, unknown) == (1, f"there is no document {unknown}")
     broken = (await created(log)).id
     await pool.execute(_BROKEN, broken, uuid4())
     sound = (await created(log)).id

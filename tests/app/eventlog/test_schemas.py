@@ -47,6 +47,12 @@ def test_a_payload_with_too_much_or_too_little_does_not_fit(path: Path) -> None:
             SCHEMAS.validate(event.type, event.schema_version, json.dumps(payload).encode())
 
 
+@pytest.mark.parametrize("payload", [b"", b"[]", b"\xff", b"[" * 100_000])
+def test_what_is_no_payload_at_all_does_not_fit(payload: bytes) -> None:
+    with pytest.raises(Invalid):
+        SCHEMAS.validate("process.started", 1, payload)
+
+
 def test_a_schema_says_what_its_type_means() -> None:
     for entry in EVENTS:
         described = SCHEMAS.sent(entry.name, entry.schema_version, "http://127.0.0.1")["description"]

@@ -8,13 +8,14 @@ from types import SimpleNamespace
 import asyncpg
 import pytest
 import structlog
+from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from app.http import problems
-from app.http.problems import Problem
+from app.http.problems import NAME_SHOWN, Problem, of_fields
 from domain.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable, VersionConflict
 from tests.app.http.conftest import MakeClient
 
@@ -63,6 +64,17 @@ async def test_fields_are_named(make_client: MakeClient) -> None:
     body = (await make_client(routes=[raising(error)]).get("/x")).json()
     expected = {"field": "title", "code": "title_missing", "message": "a title is needed"}
     assert body["errors"] == [expected]
+
+
+def test_of_names_of_fields_that_somebody_made_up_only_the_beginning_is_repeated() -> None:
+    class Body(BaseModel, extra="forbid"):
+        pass
+
+    with pytest.raises(ValidationError) as refused:
+        Body.model_validate({"x" * 10_000: "secret"})
+    [error] = of_fields(refused.value).errors
+    assert error.field == "x" * NAME_SHOWN
+    assert "secret" not in error.message
 
 
 async def test_the_unexpected_has_an_id_that_the_log_has_too(make_client: MakeClient) -> None:
