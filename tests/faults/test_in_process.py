@@ -54,6 +54,7 @@ async def test_who_is_connected_again_reads_what_it_missed_at_once(database: str
         run.join(1, here)
         run.join(1, there)
         await run.until(lambda: all(typist.synced for typist in run.typists), "no answer")
+        await run.until(lambda: there.hub.metrics.catch_ups == 1, "a room that opens looks once")
         there.bus.sever()
         run.typists[0].press()
         await run.until(lambda: bool(run.typists[0].seen()), "not echoed")
