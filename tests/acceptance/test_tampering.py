@@ -143,6 +143,23 @@ def test_a_forged_event_is_named(tmp_path: Path, forgery: str, seed: int) -> Non
     assert expected in _failed(report).values(), "\n".join(report.lines())
 
 
+def test_what_moves_from_a_salt_into_the_payload_is_named(tmp_path: Path) -> None:
+    """The hash over both stays the same, and JSON means the same with a space before it."""
+    forged = 0
+    for seed in range(20):
+        records = _history(seed).records
+        for at in [at for at, record in enumerate(records) if record.salt[-1:] in b" \t\n\r"]:
+            old = records[at]
+            event = replace(old.event, payload=old.salt[-1:] + old.event.payload)
+            anew = [*records[:at], replace(old, event=event, salt=old.salt[:-1]), *records[at + 1 :]]
+            report = verify_archive(
+                archive(tmp_path / "forged.zip", anew, _evidence(records)), keys=[KEY.vkey]
+            )
+            assert _failed(report) == {"leaves": at + 1}
+            forged += 1
+    assert forged > 5
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("forgery", [name for name in FORGERIES if name not in ("commitment", "leaf_hash")])
 def test_a_forger_who_makes_the_tree_anew_lacks_the_signature(
