@@ -18,7 +18,10 @@ from tests.serving import ServerProcess, served
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 AXE = (DIST.parent / "node_modules" / "axe-core" / "axe.min.js").read_text()
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], "resultTypes": ["violations"]}
+RULES = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    "resultTypes": ["violations"],
+}
 TEXT = "#editor [contenteditable=true]"
 
 
