@@ -69,9 +69,8 @@ class Lines:
     def _start(self, after: int, limit: int) -> asyncio.Task[Sequence[RecordedEvent]]:
         read = self._system.log.read(after=after, before=self._before, limit=limit, where=self._where)
         started = asyncio.ensure_future(read)
-        started.add_done_callback(
-            lambda done: done.cancelled() or done.exception()
-        )  # nobody may be left to ask
+        # how it ended is asked here, for the reader may have left
+        started.add_done_callback(lambda done: done.cancelled() or done.exception())
         return started
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import nullcontext
+from contextlib import AsyncExitStack, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
 import pytest
+import structlog
 
 from app import wiring
 from app.data_dir import exclusive
@@ -128,3 +129,14 @@ async def test_an_embedded_server_is_stopped_by_who_started_it_unless_somebody_s
     with exclusive(settings.data_dir) if is_served else nullcontext():
         await wiring._stop(embedded, settings, serving)
     assert bool(ends) == stopped
+
+
+@pytest.mark.parametrize("public_url", [None, "https://parks.example.org"])
+async def test_a_node_of_many_says_if_events_would_name_it_as_their_source(
+    redis_url: str, public_url: str | None
+) -> None:
+    shared = {"redis_url": redis_url, "database_url": "postgresql://127.0.0.1/x", "secret_key": "shared"}
+    with structlog.testing.capture_logs() as logs:
+        async with AsyncExitStack() as stack:
+            assert await wiring._bus(Settings.model_validate({**shared, "public_url": public_url}), stack)
+    assert any("PUBLIC_URL" in line["event"] for line in logs) == (public_url is None)
