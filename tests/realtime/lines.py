@@ -85,7 +85,7 @@ class Line:
             got = self.frames.popleft()
             assert got == wanted, f"{got!r} instead of {wanted!r}"
 
-    async def until(self, holds: Callable[[], bool], seconds: float = 10) -> None:
+    async def until(self, holds: Callable[[], bool], seconds: float = 60) -> None:
         """Wait until something holds."""
         async with asyncio.timeout(seconds):
             while not holds():  # noqa: ASYNC110  it may be anything
@@ -99,7 +99,7 @@ class Line:
 
     async def closed(self) -> tuple[int, str] | None:
         """How the server ended it."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await self.task
         return self.pipe.closed
 

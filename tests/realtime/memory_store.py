@@ -35,6 +35,10 @@ class MemoryStore:
     def let_go(self) -> None:
         self._open.set()
 
+    def edits(self, document: UUID) -> int:
+        """How many are committed, sealed by now or not."""
+        return len(self.rows[document]) + sum(burst.edits for burst in self.sealed[document])
+
     async def load(self, document: UUID, *, snapshot: bool = True) -> Stored:
         self.loads += 1
         await asyncio.sleep(0)

@@ -109,7 +109,7 @@ class Peer:
 
     async def until(self, holds: Callable[[], bool]) -> None:
         """Wait until something holds for this client."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not holds():  # noqa: ASYNC110  it may be anything
                 await asyncio.sleep(0.005)
 

@@ -66,9 +66,9 @@ def test_broken_frames_are_refused_and_never_raise() -> None:
     samples = [protocol.update(data) for data in updates() if len(data) < 400]
     samples += [protocol.step1(b"\x01\x07\x05"), protocol.step2(b"\x00\x00"), b"\x03"]
     samples += [bytes.fromhex("010601070002") + b"{}"]
-    began, refused = time.monotonic(), 0
+    began, refused = time.process_time(), 0
     for _ in range(70_000):
         message = protocol.parse(mutated(chance.choice(samples), chance), LIMIT)
         refused += isinstance(message, Refusal)
     assert refused > 40_000
-    assert time.monotonic() - began < 60
+    assert time.process_time() - began < 60

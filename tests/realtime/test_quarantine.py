@@ -17,7 +17,7 @@ from realtime.quarantine import Quarantine, Quarantined
 from tests.realtime.memory_store import MemoryStore
 from tests.realtime.peers import Peer, Pipe, admission
 
-QUICK = Limits(seal_idle=0.05, unload_after=0.1, close_timeout=0.2, handshake=2.0)
+QUICK = Limits(seal_idle=0.0, unload_after=0.1)
 
 
 @pytest.fixture
@@ -69,12 +69,12 @@ async def test_a_poisoned_document_fails_alone(
         again = await asyncio.gather(*(refusal(hub, bad) for _ in range(50)))
     assert set(herd) | set(again) == {(4503, "the document can't be read now")}
     assert store.loads == loads + 1, "one try for all of them, and none right after"
-    assert len(caplog.records) == 1, "told once"
+    assert len([each for each in caplog.messages if str(bad) in each]) == 1, "told once"
     assert (hub.metrics.quarantined, hub.metrics.load_failures) == (1, 1)
     with pytest.raises(Quarantined):
         await hub.read(bad)
     neighbour.text += "fine"
-    await neighbour.until(lambda: len(store.rows[good]) + len(store.sealed[good]) == 1)
+    await neighbour.until(lambda: store.edits(good) == 1)
 
     store.sealed[bad].clear()
     monkeypatch.setattr(backoff.Backoff, "may_try", lambda *_: True)  # the pause is over

@@ -28,7 +28,8 @@ from realtime.replay import Replay
 from realtime.room import Room
 from realtime.update import walk
 
-PEOPLE = 4
+NUMBERS = (3, 300, 2**31, 2**52)  # one person each; with others, the same steps would lead elsewhere
+PEOPLE = len(NUMBERS)
 LIMITS = Limits(dead_after=1e9)
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -48,9 +49,9 @@ def text_of(state: bytes) -> str:
 class Client:
     """A Yjs document somewhere, its frames to the server, and those from it."""
 
-    def __init__(self, person: UUID) -> None:
+    def __init__(self, person: UUID, number: int) -> None:
         self.person = person
-        self.doc: pycrdt.Doc[Any] = pycrdt.Doc()
+        self.doc: pycrdt.Doc[Any] = pycrdt.Doc(client_id=number)
         self.text = self.doc.get("content", type=pycrdt.Text)
         self.member: Member | None = None
         self.to_server: deque[bytes] = deque()
@@ -84,7 +85,7 @@ class RoomMachine(RuleBasedStateMachine):
     def begin(self) -> None:
         self.now = 0.0
         self.document = uuid4()
-        self.clients = [Client(uuid4()) for _ in range(PEOPLE)]
+        self.clients = [Client(UUID(int=number), number) for number in NUMBERS]
         self.rows: list[Row] = []
         self.bursts: list[bytes] = []
         self.in_flight: deque[Entry] = deque()

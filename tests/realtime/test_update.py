@@ -97,7 +97,7 @@ def test_mutations_raise_nothing_but_malformed() -> None:
     """And what passes the walker and the engine's parser does no harm to the engine."""
     chance = random.Random(11)
     samples = [sample for sample in updates() if len(sample) < 400]
-    began, passed = time.monotonic(), 0
+    began, passed = time.process_time(), 0
     for _ in range(30_000):
         data = mutated(chance.choice(samples), chance)
         try:
@@ -110,7 +110,7 @@ def test_mutations_raise_nothing_but_malformed() -> None:
         doc.apply_update(data)
         doc.get_update()
     assert passed > 1000
-    assert time.monotonic() - began < 60
+    assert time.process_time() - began < 60
 
 
 def mutated(data: bytes, chance: random.Random) -> bytes:
