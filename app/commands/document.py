@@ -23,7 +23,7 @@ from realtime.protocol import Close
 from realtime.seat import Refused
 from realtime.update import EMPTY
 
-_SEALING = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8)  # seconds before each try: another process may be at it
+_SEALING = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # seconds before each try: another may be at it
 
 
 async def name_version(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
 import pycrdt
 import pytest
 
+from app.commands import document as commands
 from app.system import System
 from realtime import crdt
 from tests.app.api.conftest import Somebody
@@ -237,6 +239,23 @@ async def test_versions_are_named_and_listed(ana: Somebody, bruno: Somebody, sys
     await ana.let_in(bruno, process, "view")
     await bruno.post(f"{base}/versions", {"name": "Mine"}, status=403)
     assert len((await bruno.get(f"{base}/versions"))["items"]) == 2
+
+
+async def test_naming_waits_for_another_that_is_sealing(
+    ana: Somebody, system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, id = await a_document(ana)
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    async def seal(document: UUID) -> bool:
+        return sum(slept) > 5
+
+    monkeypatch.setattr(commands, "asyncio", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr(system.hub, "seal", seal)
+    await ana.post(f"/api/v1/documents/{id}/versions", {"name": "x"}, status=201)
 
 
 async def test_naming_twice_with_one_key_names_once(ana: Somebody) -> None:
