@@ -138,9 +138,9 @@ async def test_what_is_imported_is_its_importers_edit(ana: Somebody, bruno: Some
     _, _, task = await ana.a_task(process)
     id = (await ana.a_document(task, "richtext"))["document"]
     await ana.let_in(bruno, process, "view", "edit")
+    head = await system.log.head()  # before it, for it may be sealed at once
     await bring(bruno, id, "a.txt", b"from Bruno")
-    head = await system.log.head()
-    await system.log.wait(head + 1, timeout=20)
+    await system.log.wait(head + 1, timeout=60)
     bruno.position = head + 1
     [burst] = (await bruno.get(f"/api/v1/documents/{id}/history"))["items"]
     assert burst["author_name"] == "Bruno"
