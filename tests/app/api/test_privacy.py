@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import pytest
+
+from app.privacy import erasure
 from app.privacy.erasure import carry_out_due
 from app.system import System
 from tests.app.api.conftest import Somebody
 from tests.app.api.test_versions import Typist
+
+
+@pytest.fixture(autouse=True)
+def nobody_else_erases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What looks for requests in the background leaves them to the test."""
+    monkeypatch.setattr(erasure, "EVERY", 3600.0)
 
 
 async def test_my_data_holds_what_is_mine_and_nothing_of_others(

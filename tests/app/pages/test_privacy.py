@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import pytest
+
 from app.commands.process import decide_keeping
+from app.privacy import erasure
 from app.privacy.erasure import erase
 from app.system import System
 from tests.app.pages.conftest import Reader, Work
 from tests.builders import by
+
+
+@pytest.fixture(autouse=True)
+def nobody_else_erases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What looks for requests in the background leaves them to the test."""
+    monkeypatch.setattr(erasure, "EVERY", 3600.0)
 
 
 async def test_my_data_is_a_file_to_keep(ilze: Reader) -> None:
