@@ -309,13 +309,13 @@ async def test_lines_break_off_when_the_sign_in_ends(
     await system.log.append([NewEvent(ana.person, "person.noted", large) for _ in range(60)], Context())
     headers = {"Accept": "application/x-ndjson", "Authorization": f"Bearer {made['token']}"}
     async with (
-        httpx.AsyncClient(base_url=address, headers=headers, timeout=20) as client,
+        httpx.AsyncClient(base_url=address, headers=headers, timeout=60) as client,
         client.stream("GET", f"{EVENTS}?limit=all") as answer,
     ):
         chunks = answer.aiter_raw()
         await anext(chunks)  # the rest waits for us: it is more than sockets hold
         await ana.delete(f"/api/v1/tokens/{made['id']}")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             for subscriber in app.state.event_tail._readers:
                 await subscriber.over.wait()
         with pytest.raises(httpx.RemoteProtocolError):
@@ -359,11 +359,11 @@ async def test_who_may_view_one_node_gets_its_events_only(
 
 async def test_waits_for_something_to_happen(ana: Somebody, bruno: Somebody, system: System) -> None:
     head = await system.log.head()
-    waiting = asyncio.create_task(ana.client.get(f"{EVENTS}?after={head}&wait=20"))
+    waiting = asyncio.create_task(ana.client.get(f"{EVENTS}?after={head}&wait=60"))
     await bruno.a_process()  # not for Ana
     assert not waiting.done()
     process = await ana.a_process()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(50):
         answer = await waiting
     assert answer.json()[0]["subject"] == process
     head = await system.log.head()
@@ -372,11 +372,11 @@ async def test_waits_for_something_to_happen(ana: Somebody, bruno: Somebody, sys
     kept = {"If-None-Match": none.headers["etag"]}
     again = await ana.client.get(f"{EVENTS}?after={head}&wait=0.05", headers=kept)
     assert again.status_code == 304
-    waiting = asyncio.create_task(ana.client.get(f"{EVENTS}?after={head}&wait=20", headers=kept))
+    waiting = asyncio.create_task(ana.client.get(f"{EVENTS}?after={head}&wait=60", headers=kept))
     await asyncio.sleep(0.05)
     assert not waiting.done()  # it waits, though what it has is still good
     later = await ana.a_process()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(50):
         assert (await waiting).json()[0]["subject"] == later
     assert none.headers["interlink-position"] == str(head)
 

@@ -187,7 +187,7 @@ class Attacker:
 async def ask(
     app: Starlette, method: str, path: bytes, query: bytes, headers: Headers, body: bytes
 ) -> tuple[int, dict[bytes, bytes], bytes]:
-    """The answer to a request as a server would pass it on; raises TimeoutError after 10 seconds."""
+    """The answer to a request as a server would pass it on; raises TimeoutError after a minute."""
     answer: list[Message] = []
     incoming: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -210,7 +210,7 @@ async def ask(
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 8000),
     }
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await app(scope, receive, send)
     content = b"".join(message.get("body", b"") for message in answer[1:])
     return answer[0]["status"], dict(answer[0]["headers"]), content

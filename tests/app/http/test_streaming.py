@@ -55,14 +55,17 @@ async def served(app: Streams) -> AsyncIterator[int]:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110  what is waited for has no event of its own
             await asyncio.sleep(0.005)
 
 
 async def test_what_is_written_stands_between_what_is_sent() -> None:
     app = Streams()
-    async with served(app) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+    async with (
+        served(app) as port,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
+    ):
         for _ in range(2):  # two answers on one connection
             app.end.clear()
             answer = asyncio.create_task(client.get("/"))
@@ -83,7 +86,7 @@ async def test_nothing_is_written_to_who_does_not_read_or_is_gone() -> None:
         while pieces < 1000 and write(chunk(PIECE)):
             pieces += 1
         assert 0 < pieces < 1000
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not write(chunk(b"again")):
                 await reader.read(2**20)
         writer.transport.abort()
@@ -91,7 +94,7 @@ async def test_nothing_is_written_to_who_does_not_read_or_is_gone() -> None:
 
 
 async def test_websockets_begin_as_ever() -> None:
-    async with served(Streams()) as port, connect(f"ws://127.0.0.1:{port}/") as websocket:
+    async with served(Streams()) as port, connect(f"ws://127.0.0.1:{port}/", open_timeout=60) as websocket:
         assert await websocket.recv() == "a websocket"
 
 

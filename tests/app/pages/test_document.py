@@ -74,7 +74,7 @@ async def write(system: System, reader: Reader, work: Work) -> None:
     )
     head = await system.log.head()
     await system.hub.serve(Typist(crdt.compose(CONTENT)), admission)
-    await system.log.wait(head + 1, timeout=20)
+    await system.log.wait(head + 1, timeout=60)
     await system.views.wait_all(head + 1)
 
 

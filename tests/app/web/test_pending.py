@@ -13,7 +13,7 @@ SCRIPT = Path(__file__).with_name("pending.mjs")
 
 def test_saved_means_that_the_server_showed_it() -> None:
     done = subprocess.run(
-        [NODE, "--no-warnings", SCRIPT, DIST.parent], capture_output=True, text=True, timeout=60, check=False
+        [NODE, "--no-warnings", SCRIPT, DIST.parent], capture_output=True, text=True, timeout=250, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == "13 checks"
@@ -22,6 +22,6 @@ def test_saved_means_that_the_server_showed_it() -> None:
 def test_typescript_is_sound() -> None:
     tsc = DIST.parent / "node_modules" / "typescript" / "bin" / "tsc"
     done = subprocess.run(
-        [NODE, tsc, "--noEmit"], cwd=DIST.parent, capture_output=True, text=True, timeout=120, check=False
+        [NODE, tsc, "--noEmit"], cwd=DIST.parent, capture_output=True, text=True, timeout=250, check=False
     )
     assert done.returncode == 0, done.stdout

@@ -26,7 +26,7 @@ async def test_the_parser_of_asyncapi_finds_nothing_wrong(visitor: httpx.AsyncCl
     broken = answer.json()
     broken["components"]["messages"]["plan.node_added"]["payload"]["allOf"][0] = {"$ref": "#/nowhere"}
     found, control = json.loads(
-        node.run("read_asyncapi.mjs", stdin=json.dumps([answer.json(), broken]), timeout=60)
+        node.run("read_asyncapi.mjs", stdin=json.dumps([answer.json(), broken]), timeout=250)
     )
     assert [one for one in found["diagnostics"] if one["severity"] <= WARNING] == []
     assert {"/api/v1/events", "/api/v1/events/live", None} <= set(found["channels"])
