@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 import asyncpg
 import structlog
@@ -23,7 +24,6 @@ from app.database.postgres import connect_pool
 from app.database.rights import application_role
 from app.documents.checkup import Checkup
 from app.documents.postgres import PostgresDocumentStore
-from app.documents.redis import RedisBus
 from app.documents.states import DocumentStates
 from app.eventlog.postgres import PostgresEventLog
 from app.events.access_log import AccessLog
@@ -43,6 +43,9 @@ from app.views import Views
 from realtime.exchange import Exchanges
 from realtime.history.history import History
 from realtime.hub import Hub
+
+if TYPE_CHECKING:
+    from app.documents.redis import RedisBus
 
 log = structlog.get_logger(__name__)
 
@@ -149,6 +152,8 @@ async def _bus(settings: Settings, stack: AsyncExitStack) -> RedisBus | None:
     """What joins this node to others, on its way up; a Redis that is away is no reason not to start."""
     if settings.redis_url is None:
         return None
+    from app.documents.redis import RedisBus  # takes longer to import than most else; for several nodes only
+
     if settings.public_url is None:
         log.warning("events name this node as their source: set PUBLIC_URL, the same on every node")
     bus = RedisBus(settings.redis_url.get_secret_value(), settings.signing_key())

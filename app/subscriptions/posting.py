@@ -18,9 +18,15 @@ from functools import lru_cache
 from typing import cast
 
 import httptools
-import httpx
 
-from app.subscriptions.address_guard import CONNECTING, Resolve, addresses, check_url, resolve
+from app.subscriptions.address_guard import (
+    CONNECTING,
+    Resolve,
+    addresses,
+    check_url,
+    public_authorities,
+    resolve,
+)
 
 HEAD = 64 * 1024  # bytes of an answer's head
 BODY = 64 * 1024  # bytes of what follows; what comes after that is not looked at
@@ -160,7 +166,7 @@ class Posting:
     ) -> None:
         self._allow_private = allow_private
         self._resolve = resolve
-        self._tls = ssl_context or httpx.create_ssl_context(trust_env=False)
+        self._tls = ssl_context or public_authorities()
         self._idle: dict[_Origin, deque[_Connection]] = {}
         self._swept = time.monotonic()
 

@@ -43,7 +43,7 @@ async def test_only_what_is_signed_is_taken_and_only_once(tmp_path: Path) -> Non
     body = json.dumps(EVENT).encode()
     async with running(SCRIPT, str(tmp_path / "s"), WEBHOOK_SECRET=f"{old} {new}") as receiver:
         url = (await lines(receiver, 1))[0].removeprefix("receiving at ")
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
 
             async def post(headers: dict[str, str], content: bytes = body) -> int:
                 return (await client.post(url, content=content, headers=headers)).status_code
@@ -68,7 +68,7 @@ async def test_a_connection_that_is_kept_holds_up_no_other(tmp_path: Path) -> No
     secret, body = new_shared_secret(), json.dumps(EVENT).encode()
     async with running(SCRIPT, str(tmp_path / "s"), WEBHOOK_SECRET=secret) as receiver:
         url = (await lines(receiver, 1))[0].removeprefix("receiving at ")
-        async with httpx.AsyncClient(timeout=10) as kept, httpx.AsyncClient(timeout=10) as other:
+        async with httpx.AsyncClient(timeout=60) as kept, httpx.AsyncClient(timeout=60) as other:
             for client in (kept, other, kept):
                 answer = await client.post(url, content=body, headers=_headers(secret, body))
                 assert answer.status_code == 204
