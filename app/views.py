@@ -180,15 +180,18 @@ class Views:
 
     def _learn(self, name: str, position: int) -> None:
         if position > self._known.get(name, position):
-            self._known[name] = position
-            for wanted, told in self._waiting[name]:
-                if wanted <= position and not told.done():
-                    told.set_result(None)
+            self._know(name, position)
 
     async def _refresh(self) -> None:
         """Read positions; they may have gone back, if the database lost its last moments."""
         for row in await self._pool.fetch(STATUS, list(self._views)):
-            self._known[row["name"]] = row["position"]
+            self._know(row["name"], row["position"])
+
+    def _know(self, name: str, position: int) -> None:
+        self._known[name] = position
+        for wanted, told in self._waiting[name]:
+            if wanted <= position and not told.done():
+                told.set_result(None)
 
 
 _AWAY: tuple[type[Exception], ...] = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, Unavailable)

@@ -27,7 +27,7 @@ async def running(pool: Pool, log: EventLog, url: str, *views: View, **settings:
         await node.stop()
 
 
-async def until(condition: Callable[[], Any], timeout: float = 20) -> None:
+async def until(condition: Callable[[], Any], timeout: float = 60) -> None:
     """Wait for a condition, which may be a coroutine function."""
     async with asyncio.timeout(timeout):
         while True:
