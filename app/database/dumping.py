@@ -21,6 +21,7 @@ _OTHERS = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
 """
+LEAVING = 5.0  # seconds that the connections of who has just stopped may take to end
 _EMPTY = "DROP SCHEMA IF EXISTS rebuild CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public"
 
 
@@ -76,8 +77,11 @@ async def _tools(url: str) -> Path:
 
 async def _check_alone(url: str) -> None:
     connection = await asyncpg.connect(url)
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + LEAVING
     try:
-        others = await connection.fetchval(_OTHERS)
+        while (others := await connection.fetchval(_OTHERS)) and loop.time() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
     finally:
         await connection.close()
     if others:

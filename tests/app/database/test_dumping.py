@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
 import asyncpg
 import pytest
 
+from app.database import dumping
 from app.database.dumping import dump, load
 from app.database.postgres import connect_pool
 from app.eventlog.postgres import PostgresEventLog
@@ -79,11 +81,16 @@ async def test_a_file_that_is_there_is_not_overwritten(database: str, tmp_path: 
         await dump(database, tmp_path / "missing" / "one.dump")
 
 
-async def test_nobody_restores_under_those_who_work(database: str, tmp_path: Path) -> None:
+async def test_nobody_restores_under_those_who_work_and_who_leaves_is_waited_for(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await dump(database, tmp_path / "one.dump")
     busy = await asyncpg.connect(database)
     try:
+        monkeypatch.setattr(dumping, "LEAVING", 0.1)
         with pytest.raises(ConfigurationError, match="in use"):
             await load(database, tmp_path / "one.dump")
     finally:
-        await busy.close()
+        monkeypatch.setattr(dumping, "LEAVING", 60.0)
+        asyncio.get_running_loop().call_later(0.3, busy.terminate)
+    await load(database, tmp_path / "one.dump")
