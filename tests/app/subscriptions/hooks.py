@@ -13,6 +13,7 @@ import pytest
 
 from app.database.postgres import Pool
 from app.settings import Settings
+from app.subscriptions.schedule import DELAYS
 from app.system import System
 from app.wiring import system as wired
 from domain.ports import EventLog
@@ -22,8 +23,13 @@ from tests.builders import make_system
 
 @pytest.fixture
 async def system(database: str, tmp_path: Path) -> AsyncIterator[System]:
-    """Everything, started."""
-    values = {"data_dir": tmp_path, "secret_key": "a key for tests alone", "webhook_allow_private": True}
+    """Everything, started. What failed waits until a test has it tried again."""
+    values = {
+        "data_dir": tmp_path,
+        "secret_key": "a key for tests alone",
+        "webhook_allow_private": True,
+        "webhook_retry_delays": (DELAYS[0], 3600.0, *DELAYS[2:]),
+    }
     async with wired(Settings.model_validate(values), database) as running:
         yield running
 

@@ -34,7 +34,7 @@ class Receiver:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/hook"
 
-    async def wait_for(self, count: int, timeout: float = 15) -> list[Message]:
+    async def wait_for(self, count: int, timeout: float = 60) -> list[Message]:
         """Everything received, once that is so many; raises TimeoutError."""
         async with asyncio.timeout(timeout), self.arrived:
             await self.arrived.wait_for(lambda: len(self.received) >= count)
