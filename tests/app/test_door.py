@@ -142,18 +142,24 @@ async def test_signing_out_ends_the_stay(system: System, url: str, spot: Place) 
 
 
 async def test_an_access_token_expires(system: System, url: str, spot: Place) -> None:
-    soon = datetime.now(UTC) + timedelta(seconds=0.5)
-    _, token = await system.sign_in.create_token(spot.owner, name="t", scopes=["live"], expires=soon)
     document = str(spot.document)
-    async with connect(f"{url}/{document}?token={token}") as by_query, connect(url) as connection:
-        await connection.send(auth(document, token))
-        frames = [await heard(connection) for _ in range(3)]
-        assert frames == [
-            to(document, message)
-            for message in (READ_ONLY, hocuspocus.ask_for_token(), hocuspocus.closed("sign in again"))
-        ]
-        await by_query.wait_closed()
-        assert by_query.close_code == 4401
+    for lasts in (0.5, 5, 50):  # seconds; on a busy machine the first may be over before it is shown
+        soon = datetime.now(UTC) + timedelta(seconds=lasts)
+        _, token = await system.sign_in.create_token(spot.owner, name="t", scopes=["live"], expires=soon)
+        async with connect(f"{url}/{document}?token={token}") as by_query, connect(url) as connection:
+            await connection.send(auth(document, token))
+            frames = [await heard(connection)]
+            if datetime.now(UTC) >= soon:
+                continue
+            frames += [await heard(connection) for _ in range(2)]
+            assert frames == [
+                to(document, message)
+                for message in (READ_ONLY, hocuspocus.ask_for_token(), hocuspocus.closed("sign in again"))
+            ]
+            await by_query.wait_closed()
+            assert by_query.close_code == 4401
+            return
+    raise AssertionError("none was shown in time")
 
 
 async def test_text_is_none_of_this_protocol(system: System, url: str) -> None:
