@@ -88,6 +88,6 @@ async def a_plan(system: System, actor: UUID, process: UUID) -> SmallPlan:
 
 async def sealed(system: System, document: UUID) -> None:
     """Put everything committed of a document into the log; the hub may be at that itself just now."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await system.hub.seal(document):  # noqa: ASYNC110
             await asyncio.sleep(0.02)

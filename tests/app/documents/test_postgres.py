@@ -190,5 +190,5 @@ async def test_a_pool_can_close_after_the_store(database: str) -> None:
     await store.append(ORIGIN, 0, [Writer(uuid4()).type("x")])
     await store.close()
     await log.stop()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await pool.close()

@@ -43,7 +43,7 @@ async def commit(system: System, staged: Staged) -> None:
 
 async def sealed(system: System, document: UUID) -> None:
     """Wait until everything is in the log; the hub seals in its own time, too."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await system.pool.fetchval("SELECT count(*) FROM document_updates"):
             if not await system.hub.seal(document):
                 await asyncio.sleep(0.02)

@@ -182,7 +182,7 @@ async def test_one_node_leads_and_ends_what_has_no_credential_any_more(
     )
 
     async def until_fed(head: int) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await cursor(system, good) != head:  # noqa: ASYNC110  the database tells nobody
                 await asyncio.sleep(0.01)
 

@@ -20,9 +20,9 @@ from tests.app.subscriptions.test_queue import STREAMS, a_subscription, fill
 
 LISTENING = """
 SELECT pid FROM pg_stat_activity
-WHERE datname = current_database() AND query LIKE 'LISTEN%interlink_deliveries%'
+WHERE datname = current_database() AND query LIKE 'LISTEN%interlink_deliveries%' AND state = 'idle'
 """
-LONG = 20.0  # seconds; nobody waits that long unless something is broken
+LONG = 60.0  # seconds; nobody waits that long unless something is broken
 
 
 async def nobody(credentials: Collection[UUID]) -> Collection[UUID]:

@@ -169,7 +169,7 @@ async def test_racing_workers_deliver_all_in_order(pool: Pool, queue: Queue, see
                     case "forget":
                         await queue.extend(id, leased.ack_id, seconds=0.01)
 
-    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(120), asyncio.TaskGroup() as group:
         for _ in range(8):
             group.create_task(work())
     for stream in STREAMS:

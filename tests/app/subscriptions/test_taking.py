@@ -20,7 +20,7 @@ async def a_group(who: Somebody, **more: Any) -> str:
     return f"{PATH}/{made['id']}"
 
 
-async def pull(who: Somebody, group: str, *, max: int = 100, wait: float = 10) -> list[Any]:
+async def pull(who: Somebody, group: str, *, max: int = 100, wait: float = 60) -> list[Any]:
     items: list[Any] = (await who.post(f"{group}/pull", {"max": max, "wait": wait}))["items"]
     return items
 
