@@ -32,15 +32,20 @@ async def printed(
     task = asyncio.create_task(options.run(settings, options))
     out = b""
     try:
-        async with asyncio.timeout(20):
-            while out.count(b"\n") < lines:
+        async with asyncio.timeout(60):
+            while len(_events(out)) < lines:
                 assert not task.done()
                 await asyncio.sleep(0.01)
                 out += capture.readouterr().out
     finally:
         task.cancel()
         await asyncio.wait([task])
-    return [json.loads(line)["type"] for line in out.splitlines() if line.startswith(b"{")]
+    return [json.loads(line)["type"] for line in _events(out)]
+
+
+def _events(out: bytes) -> list[bytes]:
+    """The whole lines that are events; the system logs there, too."""
+    return [line for line in out.splitlines(keepends=True) if line[:1] == b"{" and line[-1:] == b"\n"]
 
 
 async def test_prints_what_was_asked_for(
