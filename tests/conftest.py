@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -44,13 +45,22 @@ async def _run(server: str, sql: str) -> None:
         await connection.close()
 
 
+def _in_memory() -> Path | None:
+    """A folder on no disk, if this machine has one with room for a run (some 300 MB for each process)."""
+    memory = Path("/dev/shm")
+    return memory if memory.is_dir() and shutil.disk_usage(memory).free > 2 << 30 else None
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """A PostgreSQL server of this test process's own."""
-    with tempfile.TemporaryDirectory(prefix="interlink-test-", ignore_cleanup_errors=True) as directory:
+    with tempfile.TemporaryDirectory(
+        prefix="interlink-test-", dir=_in_memory(), ignore_cleanup_errors=True
+    ) as directory:
         server = EmbeddedPostgres(Path(directory) / "pg")
         url = server.start()
         asyncio.run(_run(url, "ALTER SYSTEM SET fsync = off"))  # what crashes is tested on servers of its own
+        asyncio.run(_run(url, "ALTER SYSTEM SET max_wal_size = '256MB'"))
         asyncio.run(_run(url, "SELECT pg_reload_conf()"))
         yield url
         server.stop()
@@ -68,7 +78,7 @@ def template_database(postgres_server: str) -> str:
 async def database(postgres_server: str, template_database: str) -> AsyncIterator[str]:
     """The URL of a migrated, empty database, dropped after the test."""
     name = f"test_{uuid4().hex}"
-    await _run(postgres_server, f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    await _run(postgres_server, f"CREATE DATABASE {name} TEMPLATE {template_database} STRATEGY FILE_COPY")
     yield database_url(postgres_server, name)
     await _run(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -32,7 +32,9 @@ async def log(request: pytest.FixtureRequest, pool: Pool) -> AsyncIterator[Event
 def blank_database(postgres_server: str, template_database: str) -> Iterator[str]:
     """The URL of a migrated, empty database, for tests that bring an event loop of their own."""
     name = f"test_{uuid4().hex}"
-    asyncio.run(_run(postgres_server, f"CREATE DATABASE {name} TEMPLATE {template_database}"))
+    asyncio.run(
+        _run(postgres_server, f"CREATE DATABASE {name} TEMPLATE {template_database} STRATEGY FILE_COPY")
+    )
     yield database_url(postgres_server, name)
     asyncio.run(_run(postgres_server, f"DROP DATABASE {name} WITH (FORCE)"))
 
