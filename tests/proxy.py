@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+from tests.ports import kept_port
+
 
 class PortProxy:
     """Forwards bytes between a loopback port of its own and another one.
@@ -16,7 +18,7 @@ class PortProxy:
 
     def __init__(self, target: int, port: int = 0) -> None:
         self._target = target
-        self.port = port
+        self.port = port or kept_port(self)
         self._server: asyncio.Server | None = None
         self._sessions: set[asyncio.Task[None]] = set()
         self._flowing = asyncio.Event()
@@ -30,7 +32,6 @@ class PortProxy:
     async def start(self) -> None:
         """Accept connections, on the same port each time."""
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def cut(self) -> None:
         """Lose all connections and refuse new ones, until `start`."""

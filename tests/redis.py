@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
-START_LIMIT = 30  # seconds
+from tests.ports import kept_port
+
+START_LIMIT = 60  # seconds
 
 
 def binary() -> str:
@@ -38,7 +40,7 @@ class RedisServer:
     """One server on a loopback port that stays the same over restarts. `keeps`: on disk all it is told."""
 
     def __init__(self, directory: Path, port: int | None = None, *, keeps: bool = False) -> None:
-        self.port = port or _free_port()
+        self.port = port or kept_port(self)
         self._directory = directory
         self._keeps = "yes" if keeps else "no"
         self._process: subprocess.Popen[bytes] | None = None
@@ -78,7 +80,7 @@ class RedisServer:
 
     def command(self, *words: str) -> str:
         """The first line of the answer to a command."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:
             connection.sendall((" ".join(words) + "\r\n").encode())
             return connection.recv(65536).decode().splitlines()[0]
 
@@ -93,10 +95,3 @@ def redis_server() -> Iterator[RedisServer]:
             yield server
         finally:
             server.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from tests.ports import kept_port
+
 _REFUSAL = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
@@ -14,7 +16,7 @@ class Relay:
     """Listens on a port of its own. Set `connected` and `websockets` at any time; open ones follow."""
 
     def __init__(self, target: int) -> None:
-        self.port = 0
+        self.port = kept_port(self)
         self.refused = 0  # websockets
         self._target = target
         self._connected = True
@@ -43,7 +45,7 @@ class Relay:
         self._call(self._set(websockets=True))
 
     def _call(self, work: object) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)  # type: ignore[arg-type]
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(60)  # type: ignore[arg-type]
 
     async def _set(self, *, connected: bool | None = None, websockets: bool | None = None) -> None:
         if connected is not None:
@@ -57,7 +59,6 @@ class Relay:
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def _close(self) -> None:
         if self._server is not None:
@@ -138,10 +139,10 @@ def relay(target: int) -> Iterator[Relay]:
     started = threading.Event()
     thread = threading.Thread(target=made.run, args=(started,), daemon=True)
     thread.start()
-    assert started.wait(10)
+    assert started.wait(60)
     try:
         yield made
     finally:
         made.end()
-        thread.join(10)
+        thread.join(60)
         made._loop.close()

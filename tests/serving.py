@@ -17,6 +17,8 @@ from queue import Empty, Queue
 import httpx
 import psutil
 
+from tests.ports import kept_port
+
 INTERLINK = Path(sys.executable).with_name("interlink")
 START_LIMIT = 90  # seconds; a slow, shared machine included
 
@@ -26,7 +28,7 @@ class ServerProcess:
 
     def __init__(self, data_dir: Path, *arguments: str, **environment: str) -> None:
         self.data_dir = data_dir
-        self.port = 0
+        self.port = kept_port(self)
         self._arguments = arguments
         self._environment = environment
         self._process: subprocess.Popen[str] | None = None
@@ -100,14 +102,15 @@ class ServerProcess:
         family = [main, *main.children()]
         for process in family:
             process.kill()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not all(_dead(process) for process in family):
             assert time.monotonic() < deadline, "PostgreSQL did not die"
             time.sleep(0.01)
 
     def client(self, email: str = "ilze@example.org", name: str = "Ilze") -> httpx.Client:
         """An HTTP client signed in as this person, by access token."""
-        answer = httpx.post(f"{self.url}/auth/demo", json={"email": email, "name": name, "language": "en"})
+        body = {"email": email, "name": name, "language": "en"}
+        answer = httpx.post(f"{self.url}/auth/demo", json=body, timeout=60)
         assert answer.status_code == 200, answer.text
         token = answer.json()["token"]
         client = httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=60)
@@ -146,6 +149,6 @@ def end_postgres(data_dir: Path) -> None:
         pid = int((data_dir / "postgres" / "postmaster.pid").read_text().splitlines()[0])
         process = psutil.Process(pid)
         process.send_signal(signal.SIGINT)
-        process.wait(timeout=30)
+        process.wait(timeout=60)
     except (FileNotFoundError, psutil.NoSuchProcess, IndexError):
         return
