@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -67,8 +68,8 @@ async def test_what_takes_too_long_is_ended_with_all_its_processes() -> None:
 
 async def test_a_caller_who_leaves_takes_the_processes_along() -> None:
     before = children()
-    task = asyncio.create_task(Converter(limits()).read(SLOW, INTO, INSERTION))
-    async with asyncio.timeout(20):
+    task = asyncio.create_task(Converter(limits(seconds=120)).read(SLOW, INTO, INSERTION))
+    async with asyncio.timeout(60):
         while len(children() - before) < 2:  # noqa: ASYNC110  the child, and pandoc
             await asyncio.sleep(0.02)
     task.cancel()
@@ -101,7 +102,7 @@ async def test_a_document_deeper_than_any_reader_follows_is_refused() -> None:
 
 
 async def test_who_comes_when_the_line_is_full_is_told_so() -> None:
-    converter = Converter(limits(at_once=1, waiting=1, seconds=3))
+    converter = Converter(limits(at_once=1, waiting=1, seconds=60))
     tasks = [asyncio.create_task(converter.read(SLOW, INTO, INSERTION)) for _ in range(2)]
     await asyncio.sleep(0)
     with pytest.raises(Unavailable):
@@ -116,11 +117,11 @@ async def test_who_comes_when_the_line_is_full_is_told_so() -> None:
 async def test_the_loop_goes_on_meanwhile() -> None:
     converter = Converter(limits(seconds=5))
     task = asyncio.create_task(converter.read(File("txt", b"words and more\n\n" * 60_000), INTO, INSERTION))
-    loop, longest = asyncio.get_running_loop(), 0.0
+    longest = 0.0
     while not task.done():
-        at = loop.time()
+        at = time.thread_time()  # what other programs take of the machine is not counted
         await asyncio.sleep(0.005)
-        longest = max(longest, loop.time() - at)
+        longest = max(longest, time.thread_time() - at)
     await asyncio.gather(task, return_exceptions=True)
     assert longest < 0.5  # parsing this in the server itself takes seconds
 
