@@ -91,11 +91,11 @@ async def test_it_recovers_from_a_killed_connection(journal: Journal, pool: Pool
     await journal.append(ORIGIN, 0, [first])
     killer = await asyncpg.connect(database)
     await killer.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity "  # ms, until it has ended
         "WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
     await killer.close()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             try:
                 await journal.append(ORIGIN, 1, [second])

@@ -30,7 +30,7 @@ class Listener:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110  it may be anything
             await asyncio.sleep(0.005)
 
@@ -57,7 +57,7 @@ async def test_a_message_reaches_the_others_and_not_oneself(redis_url: str) -> N
         assert heard_one.heard == [(two.node, b"back")]
         assert other.heard == []
         assert (one.metrics.received, one.metrics.dropped, one.metrics.strange) == (1, 0, 0)
-        assert 0 < one.metrics.lag < 5
+        assert 0 < one.metrics.lag < 60
 
 
 async def test_subscriptions_come_and_go(redis_url: str) -> None:
@@ -77,15 +77,12 @@ async def test_subscriptions_come_and_go(redis_url: str) -> None:
             two.publish(document, b"y")
         await until(lambda: len(listeners[0].heard) == 2 and len(again.heard) == 1)
         assert len(listeners[1].heard) == len(listeners[2].heard) == 1
-        watcher = Redis.from_url(redis_url)
-        channels = {name async for name in _channels(watcher) if b"document" in name}
+        watcher, left = Redis.from_url(redis_url), len(documents)
+        async with asyncio.timeout(60):
+            while left > 2:  # Redis is told to stop sending the others
+                left = sum([b"document" in name for name in await watcher.pubsub_channels()])
+        assert left == 2
         await watcher.aclose()
-        assert len(channels) == 2, "Redis was told to stop sending the others"
-
-
-async def _channels(redis: Redis) -> AsyncIterator[bytes]:
-    for name in await redis.pubsub_channels():
-        yield name
 
 
 async def test_what_is_not_signed_is_not_heard(redis_url: str) -> None:
@@ -150,17 +147,20 @@ async def test_a_silent_network_counts_as_away() -> None:
             bus(proxy.redis_url, patience=0.5) as one,
             bus(server.url) as two,
         ):
-            heard = Listener(one, document)
-            await until(lambda: heard.subscribed == 1 and one.up and two.up)
+            heard = Listener(one, document)  # so little patience may have an end at any time
+            await until(lambda: heard.subscribed > 0 and one.up and two.up)
             proxy.hold()  # nothing gets through, nothing is refused
             await until(lambda: not one.up)
+            before = heard.subscribed
             for _ in range(30_000):
                 one.publish(document, b"x" * 1000)
             assert len(one._outgoing) <= 10_000
             proxy.let_go()
-            await until(lambda: heard.subscribed >= 2 and one.up)
-            two.publish(document, b"after")
-            await until(lambda: (two.node, b"after") in heard.heard)
+            await until(lambda: heard.subscribed > before and one.up)
+            async with asyncio.timeout(60):
+                while (two.node, b"after") not in heard.heard:
+                    two.publish(document, b"after")
+                    await asyncio.sleep(0.05)
 
 
 async def test_what_waits_for_redis_is_bounded(redis_url: str) -> None:
