@@ -162,7 +162,7 @@ async def served(application: Application) -> AsyncIterator[ClientConnection]:
     )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server._serve([listener]))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while not server.started:  # noqa: ASYNC110  uvicorn has no event for it
             await asyncio.sleep(0.005)
         url = f"ws://127.0.0.1:{listener.getsockname()[1]}/"

@@ -28,7 +28,10 @@ def settings(database: str, tmp_path: Path) -> Settings:
 async def running(settings: Settings) -> AsyncIterator[tuple[System, httpx.AsyncClient]]:
     listener = server.listen("127.0.0.1", 0)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    async with server.serving(settings, listener) as system, httpx.AsyncClient(base_url=url) as client:
+    async with (
+        server.serving(settings, listener) as system,
+        httpx.AsyncClient(base_url=url, timeout=60) as client,
+    ):
         yield system, client
 
 
@@ -100,7 +103,7 @@ async def test_stopping_seals_and_tells_editors_to_come_back(settings: Settings)
     listener = server.listen("127.0.0.1", 0)
     address = f"127.0.0.1:{listener.getsockname()[1]}"
     async with server.serving(settings, listener) as system:
-        async with httpx.AsyncClient(base_url=f"http://{address}") as client:
+        async with httpx.AsyncClient(base_url=f"http://{address}", timeout=60) as client:
             headers = await sign_in(client, "ilze@example.org")
             document = await a_document(client, headers)
         before = await system.log.head()
@@ -109,7 +112,7 @@ async def test_stopping_seals_and_tells_editors_to_come_back(settings: Settings)
         while (frame := await editor.recv())[:2] != b"\x00\x02":
             assert isinstance(frame, bytes)
     with pytest.raises(ConnectionClosed):
-        await asyncio.wait_for(read_all(editor), 10)
+        await asyncio.wait_for(read_all(editor), 60)
     assert editor.close_code == 4503
     listener = server.listen("127.0.0.1", 0)
     async with server.serving(settings, listener) as system:
