@@ -17,8 +17,8 @@ from app.system import System
 from domain.errors import Conflict, DomainError, VersionConflict
 from domain.ports import Appended, Context
 
-ATTEMPTS = 8
-_PAUSE = 0.005  # seconds; doubles with each attempt
+ATTEMPTS = 12
+_PAUSE, _LONGEST = 0.01, 0.64  # seconds; doubles with each attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ async def once(system: System, context: Context, change: Callable[[], Awaitable[
     """Run `change` so that it happens once; returns the position of its last event.
 
     `change` loads, decides and saves. If somebody else wrote the same stream meanwhile it is run
-    again, up to 8 times, on what is there then; after that VersionConflict is raised. If it is
+    again, up to 12 times, on what is there then; after that VersionConflict is raised. If it is
     refused because this very command was carried out before (its node exists already, its
     author has given up the right), the first result stands. Raises what `change` raises.
     """
@@ -56,7 +56,7 @@ async def once(system: System, context: Context, change: Callable[[], Awaitable[
                 return await _own(system, context, first)
             if not isinstance(refusal, VersionConflict) or attempt == ATTEMPTS:
                 raise
-            await asyncio.sleep(random.uniform(0, _PAUSE * 2**attempt))
+            await asyncio.sleep(random.uniform(0, min(_PAUSE * 2 ** (attempt - 1), _LONGEST)))
         else:
             return await _own(system, context, appended)
     raise AssertionError("unreachable: the last attempt returns or raises")
