@@ -13,9 +13,11 @@ import httpx
 import pytest
 
 from tests.acceptance.test_webhooks import (
+    PATIENCE,
     a_webhook,
     check_all_in_order,
     events_of,
+    go_on,
     histories,
     slow,
     stands,
@@ -36,7 +38,7 @@ def nodes(tmp_path: Path, database: str, redis_url: str) -> Iterator[list[Server
         "REDIS_URL": redis_url,
         "SECRET_KEY": "the same on every node",
         "WEBHOOK_ALLOW_PRIVATE": "1",
-        "WEBHOOK_TIMEOUT": "2",
+        "WEBHOOK_TIMEOUT": "5",
         "LOG_LEVEL": "error",
     }
     with ThreadPoolExecutor() as threads, ExitStack() as stack:
@@ -58,13 +60,14 @@ async def test_the_node_that_delivers_is_killed(nodes: list[ServerProcess]) -> N
         async with receiving(slow) as receiver, receiving(slow) as batches:
             one = await a_webhook(ana, receiver, *processes)
             many = await a_webhook(ana, batches, *processes, batch=3)
-            await receiver.wait_for(4)
-            await batches.wait_for(2)
+            await receiver.wait_for(4, PATIENCE)
+            await batches.wait_for(2, PATIENCE)
             sender = told(receiver.received)[-1]["source"]
             [killed] = [node for node in nodes if node.url == sender]
             [other] = [node for node in nodes if node.url != sender]
             killed.kill()
             taken = [len(told(each.received)) for each in (receiver, batches)]
+            go_on(receiver, batches)
             ana.base_url = httpx.URL(other.url)
             for webhook in (one, many):
                 await until(lambda hook=webhook: stands(ana, hook), lag=0, parked=0, state="active")  # type: ignore[misc]
