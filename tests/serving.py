@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from queue import Empty, Queue
 
@@ -101,7 +101,8 @@ class ServerProcess:
         main = self.postgres()
         family = [main, *main.children()]
         for process in family:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # it saw that its parent was gone
+                process.kill()
         deadline = time.monotonic() + 60
         while not all(_dead(process) for process in family):
             assert time.monotonic() < deadline, "PostgreSQL did not die"

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ class Wire:
         self._do(self.proxy.start())
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
     def cut(self) -> None:
         """Lose all connections and refuse new ones."""
@@ -62,7 +62,7 @@ class Wire:
         """Close everything."""
         self._do(self.proxy.cut())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(60)
         self._loop.close()
 
 
@@ -92,7 +92,8 @@ class Cluster:
         main = psutil.Process(int(lines[0]))
         family = [main, *main.children()]
         for process in family:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # it saw that its parent was gone
+                process.kill()
         psutil.wait_procs(family, timeout=30)
 
     def start_postgres(self) -> None:

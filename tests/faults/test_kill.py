@@ -55,8 +55,12 @@ def test_killing_postgres(server: ServerProcess, node: Node) -> None:
 
 
 def _type_for(typists: Conversation, seconds: float) -> None:
+    """From when something new was shown and told saved."""
     typists.ask("connect")
+    before = typists.ask("look")
     typists.ask("type")
+    while any(count <= before[what] for what, count in typists.ask("look").items()):
+        time.sleep(0.01)
     time.sleep(seconds)
 
 

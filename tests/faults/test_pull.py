@@ -65,7 +65,7 @@ class Worker(threading.Thread):
         if position % POISON == 0 and not seen.healthy:
             seen.refused.add(position)  # first: a kill may swallow the answer
             self._ask("nack", {"ack_id": ack_id, "action": "park", "error": "cannot be read"})
-        elif mood < 0.1:
+        elif mood < 0.1 or seen.forgotten == 0:
             seen.forgotten += 1  # as if this worker had crashed: its lease runs out
         elif mood < 0.2:
             self._ask("nack", {"ack_id": ack_id, "delay": 0.1})
@@ -88,8 +88,9 @@ def test_killing_node_and_database_under_workers(server: ServerProcess) -> None:
         worker.start()
     for kill in (_kill_node, ServerProcess.kill_postgres, _kill_both):
         writing = threading.Thread(target=_write, args=(ilze, 10))
+        before = len(seen.events)
         writing.start()
-        _until_more(seen)
+        _until(lambda: len(seen.events) > before + 3)  # noqa: B023
         kill(server)
         writing.join()
     wanted = _written(ilze, start)
@@ -112,11 +113,6 @@ def test_killing_node_and_database_under_workers(server: ServerProcess) -> None:
         worker.ended.set()
     for worker in workers:
         worker.join()
-
-
-def _until_more(seen: Seen) -> None:
-    count = len(seen.events)
-    _until(lambda: len(seen.events) > count + 3)
 
 
 def _kill_node(server: ServerProcess) -> None:

@@ -8,6 +8,7 @@
 //   settle   -> {text, typed, dropped}: typing stopped; what everybody has once all have the same
 //               (or, after 60 s, {differ: [...]}).
 //   move     -> {moved: n}: every other client goes to the next address while it types
+//   look     -> {received: n, acknowledged: n}, how many so far
 //   end      -> exits
 import readline from 'node:readline'
 import WebSocket from 'ws'
@@ -64,6 +65,8 @@ for await (const line of readline.createInterface({ input: process.stdin })) {
   } else if (line === 'type') {
     typing = true
     answer = { typing }
+  } else if (line === 'look') {
+    answer = { received: received.size, acknowledged: acknowledged.size }
   } else if (line === 'move') {
     const movers = clients.filter((_, index) => index % 2 === 0)
     for (const { provider, elsewhere } of movers) { provider.disconnect(); elsewhere(); provider.connect() }
