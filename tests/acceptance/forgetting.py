@@ -123,7 +123,7 @@ class Writer:
 
     async def until(self, holds: Any) -> dict[str, Any]:
         """Wait for something about the client; returns all about it."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not holds(look := await self.ask("look")):  # noqa: ASYNC110  it is another process's
                 await asyncio.sleep(0.01)
         return dict(look)
@@ -208,7 +208,7 @@ class Scene:
     async def sealed(self) -> None:
         """Until all that was written is in the log."""
         rows = "SELECT count(*) FROM document_updates WHERE length(update) > 2 AND session <> origin"
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await self.nodes[0].system.pool.fetchval(rows):
                 for node in self.nodes:
                     await node.system.hub.seal(UUID(self.document))

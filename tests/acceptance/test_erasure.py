@@ -81,9 +81,9 @@ async def test_nothing_is_left_of_one_and_all_of_the_others(
         assert ("samples of view_document_versions.reason", REASON) in there
         assert not [place for place, _ in there if "samples of persons" in place]
         assert {*TEXT} < {*await strings_of(one.system.pool, her.person)}, "letter by letter"
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not search(iter([("webhook", message.body) for message in receiver.received])):
-                await receiver.wait_for(len(receiver.received) + 1)
+                await receiver.wait_for(len(receiver.received) + 1, 60)
 
         await erase(one.system, her.person, basis="objection", text="redact", by=None)
 
