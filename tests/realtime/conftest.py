@@ -11,10 +11,6 @@ import pytest
 from tests.realtime.virtual_time import VirtualLoop
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "machine_time: on the clock of this machine")
-
-
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     if item.get_closest_marker("machine_time"):
         return {"machine": asyncio.SelectorEventLoop}
