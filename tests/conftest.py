@@ -40,9 +40,20 @@ def database_url(server: str, database: str) -> str:
 async def _run(server: str, sql: str) -> None:
     connection = await asyncpg.connect(server)
     try:
-        await connection.execute(sql)
+        async with asyncio.timeout(120):
+            while not await _done(connection, sql):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
     finally:
         await connection.close()
+
+
+async def _done(connection: asyncpg.Connection, sql: str) -> bool:
+    """Whether it could be: PostgreSQL gives those who still leave a database five seconds."""
+    try:
+        await connection.execute(sql)
+    except asyncpg.ObjectInUseError:
+        return False
+    return True
 
 
 def _in_memory() -> Path | None:
