@@ -14,7 +14,7 @@ from tests.faults.network import Network, Weather
 from tests.faults.nodes import QUICK, Node
 from tests.faults.typists import TOKEN, Typist, doubled, text_of
 
-PATIENCE = 30.0  # seconds until everything must be whole again
+PATIENCE = 60.0  # seconds until everything must be whole again
 
 
 @dataclass(slots=True)

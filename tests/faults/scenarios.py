@@ -201,7 +201,7 @@ async def expired(url: str, seed: int) -> Counts:
 
 
 async def _closed(typist: Typist) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while typist.closed_with is None:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 

