@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Dialog, Page, Playwright, expect
 
 from tests.browser import FLAGS, chromium_path
@@ -73,7 +73,7 @@ def open_document(page: Page) -> str:
     return re.sub(r"^https?://[^/]+", "", page.url)
 
 
-def state(page: Page, wanted: str, timeout: float = 20_000) -> None:
+def state(page: Page, wanted: str, timeout: float = 60_000) -> None:
     expect(page.locator("#save-state")).to_have_attribute("data-state", wanted, timeout=timeout)
 
 
@@ -107,11 +107,10 @@ _KEPT = """async () => {
 
 def until(page: Page, holds: Callable[[], bool]) -> None:
     """Wait until something holds that the page cannot be asked."""
-    for _ in range(300):
-        if holds():
-            return
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline, "it never came to be"
         page.wait_for_timeout(100)
-    pytest.fail("it never came to be")
 
 
 def answering_no(page: Page) -> list[Dialog]:

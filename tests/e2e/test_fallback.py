@@ -36,17 +36,18 @@ def test_websockets_blocked_and_back(
     shoot(janis, "fallback")
     assert violations(janis) == []
 
-    frames: list[object] = []
+    frames: list[str | bytes] = []
     requests: list[str] = []
 
-    def came(frame: object) -> None:
+    def came(frame: str | bytes) -> None:
         frames.append(frame)
 
     janis.on("websocket", lambda socket: socket.on("framereceived", came))
     janis.on("request", lambda request: requests.append(request.url))
     line.allow_websockets()
     janis.keyboard.type(" Vidū.")
-    until(janis, lambda: len(frames) > 0)
+    until(janis, lambda: any(frame[:2] == b"\x00\x01" for frame in frames))  # step 2: it is in step
+    state(janis, "saved")
     requests.clear()
     janis.keyboard.type(" Atkal ar.")
     state(janis, "saved")

@@ -92,14 +92,14 @@ def test_neither_an_offline_copy_nor_an_undo_shows_redacted_text_or_brings_it_ba
     state(ana, "device")
     ana.close()
 
-    with here.expect_event("load", timeout=60_000):  # what it could undo goes
+    with here.expect_event("load", timeout=120_000):  # what it could undo goes
         erase(server, "diego.lahoz@example.org")
     diego.context.close()
     here.locator(TEXT).focus()
     for _ in range(5):
         here.keyboard.press("Control+z")
     write(here, "Fin.")
-    state(here, "saved", 30_000)
+    state(here, "saved")
     assert "Fin." in said(here)
     assert REGRET not in said(here)
     here.context.close()
@@ -108,7 +108,7 @@ def test_neither_an_offline_copy_nor_an_undo_shows_redacted_text_or_brings_it_ba
     ana = ana_desk.context.new_page()
     ana.add_init_script(WATCH)  # what it says is a complaint of the desk's
     ana.goto(path)
-    state(ana, "saved", 30_000)
+    state(ana, "saved")
     expect(ana.locator(TEXT)).to_contain_text("Ana sin red.")
     assert SECRET not in said(ana)
     ana.reload()

@@ -54,7 +54,8 @@ class _Taking(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     folder = tmp_path_factory.mktemp("subscriptions")
-    with served(folder, "--seed", WEBHOOK_ALLOW_PRIVATE="1") as running:
+    retries = ",".join(["0", *["5"] * 19])  # soon, however long the pages were looked at in between
+    with served(folder, "--seed", WEBHOOK_ALLOW_PRIVATE="1", WEBHOOK_RETRY_DELAYS=retries) as running:
         yield running
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,9 +85,9 @@ def add_paragraph(page: Page, text: str) -> None:
 
 def expect_after_reload(page: Page, what: Locator) -> None:
     """Bursts are sealed a moment after their author pauses; a reader reloads until then."""
-    for _ in range(30):
-        if what.count():
-            break
+    deadline = time.monotonic() + 60
+    while not what.count():
+        assert time.monotonic() < deadline, "the edits were not sealed"
         page.wait_for_timeout(500)
         page.reload()
     expect(what).to_be_visible()
