@@ -8,7 +8,7 @@ import { WebsocketProvider } from 'y-websocket'
 
 const [url, name, ...tokens] = process.argv.slice(2)
 const until = async (holds, what) => {
-  for (const limit = Date.now() + 15000; !holds();) {
+  for (const limit = Date.now() + 60000; !holds();) {
     assert(Date.now() < limit, `waited in vain until ${what}`)
     await new Promise(resolve => setTimeout(resolve, 5))
   }

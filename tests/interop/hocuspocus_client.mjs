@@ -11,7 +11,8 @@ const orders = {
   socket ({ id, url }, polyfill) {
     sockets.set(id, new HocuspocusProviderWebsocket({ url, WebSocketPolyfill: polyfill, delay: 200, minDelay: 100, maxDelay: 400 }))
   },
-  open ({ id, url, socket, document, token, sessionAwareness = false, presence = true, options = {} }, polyfill) {
+  // `tokens`: what it shows first, second, …; then `token`
+  open ({ id, url, socket, document, token, tokens = [], sessionAwareness = false, presence = true, options = {} }, polyfill) {
     const doc = new Y.Doc()
     const client = { doc, text: doc.getText('content'), token, tokensShown: 0, scopes: [], failures: [], closes: [], counts: [], synced: 0, opened: 0, stateless: [] }
     const shared = socket === undefined
@@ -24,7 +25,7 @@ const orders = {
       document: doc,
       sessionAwareness,
       ...(presence ? {} : { awareness: null }),
-      token: () => { client.tokensShown++; return client.token },
+      token: () => { client.tokensShown++; return tokens.shift() ?? client.token },
       onOpen: () => { client.opened++ },
       onAuthenticated: ({ scope }) => client.scopes.push(scope),
       onAuthenticationFailed: ({ reason }) => client.failures.push(reason),

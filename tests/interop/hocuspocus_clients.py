@@ -59,7 +59,7 @@ class Client:
         return found
 
     async def until(
-        self, holds: Callable[[dict[str, Any]], bool], what: str = "", seconds: float = 40
+        self, holds: Callable[[dict[str, Any]], bool], what: str = "", seconds: float = 60
     ) -> dict[str, Any]:
         """Its state once `holds` of it; raises AssertionError after some seconds."""
         loop = asyncio.get_running_loop()

@@ -36,7 +36,7 @@ from tests.workspace import workspace
 
 pytestmark = pytest.mark.interop
 
-LIMITS = Limits(seal_idle=0.2, renew_before=1.0)
+LIMITS = Limits(seal_idle=0.2)
 
 
 @pytest.fixture
@@ -188,7 +188,7 @@ async def test_fifty_documents_on_one_socket(system: System, url: str, spot: Pla
     await opened[8].type("!")
     await opened[8].saved()
     assert (await stored(system, documents[8])).endswith("!")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while system.hub.metrics.sessions != 49:  # noqa: ASYNC110  nothing tells
             await asyncio.sleep(0.01)
 
@@ -221,11 +221,11 @@ async def test_a_token_is_renewed_before_it_expires(
             await system.sign_in.create_token(spot.owner, name="t", scopes=["live", "write"], expires=expires)
         )[1]
 
-    document = str(spot.document)
-    a = await clients.open("a", url=url, document=document, token=await token(1.5))
-    b = await clients.open("b", url=url, document=document, token=await token(1.5))
+    document, lasting = str(spot.document), await token(None)
+    short = await token(8)  # of which half goes by before a new one is asked for
+    a = await clients.open("a", url=url, document=document, tokens=[short], token=lasting)
+    b = await clients.open("b", url=url, document=document, token=short)
     await a.saved()
-    await a.ask("token", token=await token(None))
     await a.until(lambda state: state["tokensShown"] == 2, "was asked for a new token")
     await b.until(lambda state: state["closes"] == [[1000, "sign in again"]], "was put out")
     assert (await b.look())["tokensShown"] == 2, "it was asked once"
@@ -289,16 +289,20 @@ async def test_rights_follow_while_typing(system: System, url: str, spot: Place,
     assert (await a.look())["unsynced"] == 1
     assert await stored(system, spot.document) == ""
     loop = asyncio.get_running_loop()
-    began = loop.time()
-    editing = await grant("view", "edit")
-    await a.until(lambda state: state["scope"] == "read-write", "is told")
-    assert loop.time() - began < 1
-    await a.saved()
-    assert await stored(system, spot.document) == "not allowed yet; "
-    began = loop.time()
-    await process.revoke(system, by(spot.owner), permission=editing)
-    await a.until(lambda state: state["scope"] == "readonly", "is told again")
-    assert loop.time() - began < 1
+    quick = slow = 0
+    while quick < 2:  # of three times: a machine may stand still for a second
+        began = loop.time()
+        editing = await grant("view", "edit")
+        await a.until(lambda state: state["scope"] == "read-write", "is told")
+        granted = loop.time() - began
+        await a.saved()
+        assert await stored(system, spot.document) == "not allowed yet; "
+        began = loop.time()
+        await process.revoke(system, by(spot.owner), permission=editing)
+        await a.until(lambda state: state["scope"] == "readonly", "is told again")
+        took = max(granted, loop.time() - began)
+        quick, slow = quick + (took < 1), slow + (took >= 1)
+        assert slow < 2, f"{took} s"
     await process.revoke(system, by(spot.owner), permission=viewing)
     state = await a.until(lambda state: state["closes"] != [], "is put out")
     assert state["closes"] == [[1000, "you may not see this document any more"]]

@@ -21,7 +21,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "live.md"
 EXAMPLES = re.findall(r"```js\n(.*?)```", PAGE.read_text(), re.DOTALL)
 ENDING = """
 const all = typeof providers === 'undefined' ? [provider] : providers
-const limit = Date.now() + 15000
+const limit = Date.now() + 60000
 const text = each => (each.doc ?? each.document).getText('content')
 const done = each => each.synced && !each.hasUnsyncedChanges && text(each).toString() === 'sveiki'
 text(all[0]).insert(0, 'sveiki')
@@ -42,7 +42,7 @@ def run(example: str, **given: str) -> None:
         cwd=SCRIPTS,
         text=True,
         check=True,
-        timeout=30,
+        timeout=120,
     )
 
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.interop
 
 
 async def run(node: Node, script: str, *arguments: str) -> Any:
-    return json.loads(await asyncio.to_thread(node.run, script, *arguments, timeout=60))
+    return json.loads(await asyncio.to_thread(node.run, script, *arguments, timeout=200))
 
 
 async def test_stock_clients_co_edit(pool: Pool, node: Node) -> None:

@@ -69,7 +69,7 @@ class Client:
         found: dict[str, Any] = self.ask("look")
         return found
 
-    def wait(self, holds: Callable[[dict[str, Any]], bool], what: str, seconds: float = 15) -> dict[str, Any]:
+    def wait(self, holds: Callable[[dict[str, Any]], bool], what: str, seconds: float = 60) -> dict[str, Any]:
         """Its state once `holds` of it; raises AssertionError after some seconds."""
         deadline = time.monotonic() + seconds
         while not holds(state := self.look()):

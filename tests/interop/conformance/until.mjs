@@ -2,12 +2,18 @@
 
 export const pause = ms => new Promise(resolve => setTimeout(resolve, ms))
 
+const LOOK = 100 // ms that one look may take of the time there is: while this machine stands still, nobody has time
+
 /** Resolves with what `holds` returns once that is truthy; rejects with `what` after `seconds`. */
 export async function until (holds, what, seconds = 8) {
-  for (const limit = Date.now() + seconds * 1000; ;) {
+  let left = seconds * 1000
+  for (let last = Date.now(); ;) {
     const value = await holds()
     if (value) return value
-    if (Date.now() > limit) throw new Error(`in vain until ${what}`)
+    const now = Date.now()
+    left -= Math.min(now - last, LOOK)
+    last = now
+    if (left < 0) throw new Error(`in vain until ${what}`)
     await pause(3)
   }
 }
