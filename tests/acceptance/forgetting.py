@@ -203,7 +203,7 @@ class Scene:
     async def everybody_waits(self) -> None:
         """Until the views of all nodes are there."""
         for node in self.nodes:
-            await node.system.views.wait_all(await node.system.log.head())
+            await node.system.views.wait_all(await node.system.log.head(), 60)
 
     async def sealed(self) -> None:
         """Until all that was written is in the log."""

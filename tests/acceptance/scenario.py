@@ -216,7 +216,7 @@ class Scenario:
     async def _record(self) -> None:
         system, process = self.system, UUID(self.process)
         head = await system.log.head()
-        await system.views.wait_all(head)
+        await system.views.wait_all(head, 60)
         streams: list[tuple[type[Any], UUID]] = [(Process, process), (Plan, Plan.create_id(process))]
         streams += [(Asset, UUID(asset)) for asset in self._assets]
         streams += [(Document, UUID(document.id)) for document in self.documents]

@@ -30,10 +30,17 @@ async def session(database: str) -> AsyncIterator[asyncpg.Connection]:
     await connection.close()
 
 
+class PatientViews(Views):
+    """Waits for a minute where somebody at a page would be told to come again."""
+
+    async def wait_all(self, position: int, timeout: float = 60.0) -> None:
+        await super().wait_all(position, timeout)
+
+
 @pytest.fixture
 async def views(pool: Pool, database: str, log: PostgresEventLog) -> AsyncIterator[Views]:
     """All views, running on the real log."""
-    views = Views(pool, log, database)
+    views = PatientViews(pool, log, database)
     await views.start()
     yield views
     await views.stop()

@@ -38,7 +38,7 @@ async def test_live_rows_are_the_rows_rebuilt_from_the_beginning(
     for _ in range(3):
         await story.work(60)
         head = await log.head()
-        await views.wait_all(head)
+        await views.wait_all(head, 60)
         live = await dump(pool)
         assert live == await replay(database, await log.read(limit=100_000), 1000)
         for view in VIEWS:
