@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.nodejs import SCRIPTS, Node
+from tests.ports import kept_port
 from tests.serving import INTERLINK
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(400)]
@@ -25,7 +26,9 @@ SANE = ("handshake", "repeated-step1", "co-editing", "offline-merge", "presence-
 @pytest.fixture(scope="module")
 def printed(node: Node) -> dict[str, Any]:
     """What the kit and the proof of the kit printed; they mostly wait, so they run at once."""
-    runs = {"kit": ("run.mjs", "--json", "--interlink", str(INTERLINK)), "proof": ("prove.mjs",)}
+    ports = ",".join(str(kept_port(node)) for _ in (*PEERS, *OURS))
+    kit = ("run.mjs", "--json", "--interlink", str(INTERLINK), "--ports", ports)
+    runs = {"kit": kit, "proof": ("prove.mjs",)}
     with ThreadPoolExecutor() as threads:
         outputs = threads.map(lambda run: node.run(f"conformance/{run[0]}", *run[1:]), runs.values())
         return {name: json.loads(output.splitlines()[-1]) for name, output in zip(runs, outputs, strict=True)}

@@ -1,5 +1,5 @@
 // The conformance kit: the same checks against every server.
-//   node run.mjs [--long] [--json] [--only ID[,ID…]] [--servers NAME[,NAME…]] [--interlink PROGRAM]
+//   node run.mjs [--long] [--json] [--only ID[,ID…]] [--servers NAME[,NAME…]] [--interlink PROGRAM] [--ports PORT[,PORT…]]
 // Servers: hocuspocus, y-websocket, y-websocket-leveldb, interlink-h, interlink-y (all, unless named).
 // Prints who passes what as a table, and exits with 1 if interlink failed a check; or (--json) one JSON line.
 import fs from 'node:fs'
@@ -8,14 +8,16 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { hocuspocus, yWebsocket } from './framing.mjs'
 import { run } from './kit.mjs'
+import { kept } from './servers/process.mjs'
 import { Hocuspocus } from './servers/hocuspocus.mjs'
 import { Interlink } from './servers/interlink.mjs'
 import { YWebsocket } from './servers/y_websocket.mjs'
 import { table } from './table.mjs'
 
 const { values: options } = parseArgs({
-  options: { long: { type: 'boolean', default: false }, json: { type: 'boolean', default: false }, only: { type: 'string' }, servers: { type: 'string' }, interlink: { type: 'string' } }
+  options: { long: { type: 'boolean', default: false }, json: { type: 'boolean', default: false }, only: { type: 'string' }, servers: { type: 'string' }, interlink: { type: 'string' }, ports: { type: 'string' } }
 })
+if (options.ports) kept.push(...options.ports.split(',').map(Number))
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130))
 const base = fs.mkdtempSync(path.join(os.tmpdir(), 'conformance-'))
 process.on('exit', () => { try { fs.rmSync(base, { recursive: true, force: true }) } catch { /* a database is still ending there */ } })

@@ -4,8 +4,11 @@ import fs from 'node:fs'
 import net from 'node:net'
 import { until } from '../until.mjs'
 
-/** A port that was free a moment ago. */
-export const freePort = () => new Promise(resolve => {
+/** Ports that somebody keeps for servers of ours, which are down now and then: nobody else gets them meanwhile. */
+export const kept = []
+
+/** One of them, or else a port that was free a moment ago. */
+export const freePort = () => kept.length > 0 ? Promise.resolve(kept.shift()) : new Promise(resolve => {
   const server = net.createServer().listen(0, '127.0.0.1', () => { const { port } = server.address(); server.close(() => resolve(port)) })
 })
 
