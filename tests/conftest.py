@@ -37,6 +37,18 @@ def database_url(server: str, database: str) -> str:
     return urlsplit(server)._replace(path=f"/{database}").geturl()
 
 
+async def copy_database(server: str, template: str) -> str:
+    """The URL of a new database that is like `template`."""
+    name = f"test_{uuid4().hex}"
+    await _run(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+    return database_url(server, name)
+
+
+async def drop_database(server: str, database: str) -> None:
+    """Removes the database of that URL, whoever is still connected."""
+    await _run(server, f"DROP DATABASE {urlsplit(database).path[1:]} WITH (FORCE)")
+
+
 async def _run(server: str, sql: str) -> None:
     connection = await asyncpg.connect(server)
     try:
@@ -88,10 +100,9 @@ def template_database(postgres_server: str) -> str:
 @pytest.fixture
 async def database(postgres_server: str, template_database: str) -> AsyncIterator[str]:
     """The URL of a migrated, empty database, dropped after the test."""
-    name = f"test_{uuid4().hex}"
-    await _run(postgres_server, f"CREATE DATABASE {name} TEMPLATE {template_database} STRATEGY FILE_COPY")
-    yield database_url(postgres_server, name)
-    await _run(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+    database = await copy_database(postgres_server, template_database)
+    yield database
+    await drop_database(postgres_server, database)
 
 
 @pytest.fixture
