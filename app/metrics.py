@@ -151,7 +151,7 @@ async def registry(system: System) -> CollectorRegistry:
     collected.register(seconds)
     collected.register(self_check.checked)
     collected.register(witness.asked)
-    collected.register(await figures.Figures(system.pool).prepare())
+    collected.register(await figures.Figures.of(system).prepare())
     collected.register(delivery_log.attempts)
     collected.register(delivery_log.seconds)
     collected.register(await SystemCollector(system, head=await system.log.head()).prepare())

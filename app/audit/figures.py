@@ -5,14 +5,16 @@ They come from the database, so that every node tells the same, and a restart ch
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from app.audit.note import Verifier
+from app.audit.witness_settings import parse_witnesses
 from app.database.failures import unavailable_when_away
 from app.database.postgres import Pool
+from app.system import System
 
 _CHECK = """
 SELECT extract(epoch FROM checked_at)::float8 AS at, failure IS NOT NULL AS failed FROM self_check
@@ -21,7 +23,8 @@ SELECT extract(epoch FROM checked_at)::float8 AS at, failure IS NOT NULL AS fail
 _WITNESSES = """
 SELECT DISTINCT ON (split_part(w.vkey, '+', 1))
     w.vkey, w.size, w.failures, w.refused, head.position - w.size AS behind
-FROM witnesses AS w, log_head AS head ORDER BY split_part(w.vkey, '+', 1), w.asked_at DESC, w.vkey
+FROM witnesses AS w, log_head AS head WHERE w.vkey = ANY ($1)
+ORDER BY split_part(w.vkey, '+', 1), w.asked_at DESC, w.vkey
 """
 _WITNESSED = "SELECT origin, size FROM witnessed_heads ORDER BY origin"
 _REFUSED = "SELECT origin, count(*) AS refused FROM refused_heads GROUP BY origin ORDER BY origin"
@@ -36,16 +39,23 @@ _OF_WITNESSES = {
 
 
 class Figures(Collector):
-    """Of one log."""
+    """Of one log, and of those witnesses (their verifier keys) that it asks now."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, witnesses: Sequence[str] = ()) -> None:
         self._pool = pool
+        self._asked = witnesses
+
+    @classmethod
+    def of(cls, system: System) -> Figures:
+        """Those of this installation."""
+        witnesses = parse_witnesses(system.settings.witnesses)
+        return cls(system.pool, [witness.verifier.vkey for witness in witnesses])
 
     async def prepare(self) -> Figures:
         """Fetch them, before the synchronous collecting; raises Unavailable."""
         with unavailable_when_away():
             self._check = await self._pool.fetchrow(_CHECK)
-            self._witnesses = await self._pool.fetch(_WITNESSES)
+            self._witnesses = await self._pool.fetch(_WITNESSES, self._asked)
             self._witnessed = await self._pool.fetch(_WITNESSED)
             self._refused = await self._pool.fetch(_REFUSED)
             self._stamped = await self._pool.fetchval(_STAMPED)

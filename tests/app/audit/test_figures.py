@@ -20,10 +20,10 @@ def vkey(name: str, seed: int = 1) -> str:
     return Signer(name, key, COSIGNATURE).verifier.vkey
 
 
-async def figures(pool: Pool) -> dict[tuple[str, str], float]:
+async def figures(pool: Pool, *witnesses: str) -> dict[tuple[str, str], float]:
     """Values by metric and label value, as Prometheus reads them; it takes no name twice."""
     registry = CollectorRegistry()
-    registry.register(await Figures(pool).prepare())
+    registry.register(await Figures(pool, witnesses).prepare())
     text = generate_latest(registry).decode()
     found = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     told = {
@@ -57,7 +57,7 @@ async def test_what_there_is_to_tell(pool: Pool) -> None:
     await pool.execute("INSERT INTO checkpoints (size, vkey, root, note) VALUES (1, 'key', '', '')")
     for made_at in (NOW, NOW - timedelta(days=1)):
         await pool.execute("INSERT INTO time_stamps VALUES ('key', 1, $1, '')", made_at)
-    assert await figures(pool) == {
+    assert await figures(pool, vkey("first.example"), vkey("second.example")) == {
         ("log_check_failed", ""): 1,
         ("log_checked_timestamp_seconds", ""): NOW.timestamp(),
         ("time_stamp_timestamp_seconds", ""): NOW.timestamp(),
@@ -79,5 +79,12 @@ async def test_a_changed_key_gives_no_name_twice(pool: Pool) -> None:
     await asked(pool, "our old key", vkey("w.example"), ago=60, size=9, refused=True)
     await asked(pool, "our new key", vkey("w.example"), ago=1, size=3)
     await asked(pool, "our new key", vkey("w.example", seed=2), ago=30, size=2)
-    found = await figures(pool)
+    found = await figures(pool, vkey("w.example"), vkey("w.example", seed=2))
     assert (found["witness_cosigned_events", "w.example"], found["witness_refused", "w.example"]) == (3, 0)
+
+
+async def test_who_is_asked_no_more_raises_no_alarm(pool: Pool) -> None:
+    await asked(pool, "log", vkey("gone.example"), ago=1, size=3, failures=7, refused=True)
+    await asked(pool, "log", vkey("kept.example"), ago=1, size=3)
+    found = await figures(pool, vkey("kept.example"))
+    assert {label for name, label in found if name.startswith("witness_")} == {"kept.example"}

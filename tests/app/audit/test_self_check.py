@@ -27,7 +27,7 @@ async def forge(pool: Pool, change: str, where: str = "position = 1") -> None:
 async def alarm(system: System) -> bool:
     """As the operator sees it."""
     registry = CollectorRegistry()
-    registry.register(await Figures(system.pool).prepare())
+    registry.register(await Figures.of(system).prepare())
     return b"interlink_log_check_failed 1.0\n" in generate_latest(registry)
 
 
