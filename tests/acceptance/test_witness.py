@@ -8,9 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
 from pathlib import Path
-from uuid import uuid4
 
-import asyncpg
 import httpx
 import pytest
 
@@ -26,7 +24,7 @@ from app.eventlog.leaf import commitment
 from app.eventlog.merkle import Frontier, leaf_hash
 from app.settings import Settings
 from tests.app.audit.test_note import independently_verified
-from tests.conftest import database_url
+from tests.conftest import copy_database, drop_database
 from tests.ports import kept_port
 from tests.serving import ServerProcess
 
@@ -84,6 +82,14 @@ class Installation:
         found = re.search(rf"^{re.escape(f'{name}{{{label}}}')} (.*)$", text, re.MULTILINE)
         return float(found[1]) if found else None
 
+    def begin_process(self, title: str) -> int:
+        """Somebody does; returns how many events there are then."""
+        body = {"title": title, "language": "en"}
+        answer = self.server.client().post("/api/v1/processes", json=body)
+        assert answer.status_code == 201, answer.text
+        position: int = answer.json()["position"]
+        return position
+
     def keys(self) -> list[str]:
         """The log's and the witness's, as anybody may read them."""
         return "".join(self._get(f"audit/{of}").text for of in ("keys", "witness/keys")).split()
@@ -95,6 +101,11 @@ class Installation:
         """The newest checkpoint, and who signed it."""
         found = note.parse(self.checkpoint().content)
         return note.parse_checkpoint(found), [signature.name for signature in found.signatures]
+
+    def is_signed(self, events: int, signers: list[str]) -> bool:
+        """Whether the newest checkpoint is of so many events at least, and signed by these."""
+        checkpoint, found = self.head()
+        return checkpoint.size >= events and found == signers
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:
@@ -108,14 +119,10 @@ async def until(condition: Callable[[], bool], what: str) -> None:
 @pytest.fixture
 async def databases(postgres_server: str, template_database: str) -> AsyncIterator[list[str]]:
     """Two, migrated and empty."""
-    names = [f"test_{uuid4().hex}" for _ in range(2)]
-    connection = await asyncpg.connect(postgres_server)
-    for name in names:
-        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template_database}")
-    yield [database_url(postgres_server, name) for name in names]
-    for name in names:
-        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await connection.close()
+    made = [await copy_database(postgres_server, template_database) for _ in range(2)]
+    yield made
+    for database in made:
+        await drop_database(postgres_server, database)
 
 
 @pytest.fixture
@@ -155,12 +162,11 @@ async def test_a_rewritten_history_is_not_cosigned(pair: list[Installation], tmp
         for found in pair:
             stack.callback(found.server.end)
         await asyncio.gather(*(asyncio.to_thread(found.server.start) for found in pair))
-        for found in pair:
-            body = {"title": "Honest", "language": "en"}
-            assert found.server.client().post("/api/v1/processes", json=body).status_code == 201
-        for ours, other in (pair, pair[::-1]):
+        events = [found.begin_process("Honest") for found in pair]
+        for ours, other, size in zip(pair, pair[::-1], events, strict=True):
             name = f"{other.origin}/audit/witness"
-            await until(lambda: ours.head()[1] == [ours.origin, name], "each cosigns the other")  # noqa: B023
+            both = [ours.origin, name]
+            await until(lambda: ours.is_signed(size, both), "each cosigns the other")  # noqa: B023
             assert ours.figure("interlink_witness_refused", witness=name) == 0
             await ours.verify("--witness", other.witness)
         before = forger.head()[0]
@@ -187,8 +193,7 @@ async def test_a_rewritten_history_is_not_cosigned(pair: list[Installation], tmp
         seen = honest.figure(refused, log=forger.origin) or 0
         assert seen >= 1
         assert honest.figure("interlink_witnessed_events", log=forger.origin) == before.size
-        body = {"title": "More", "language": "en"}
-        assert forger.server.client().post("/api/v1/processes", json=body).status_code == 201
+        forger.begin_process("More")
         await until(lambda: (honest.figure(refused, log=forger.origin) or 0) > seen, "nor what follows")
         assert forger.head()[1] == [forger.origin]
         assert forger.checkpoint(cosigned=True).status_code == 404
