@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.database.postgres import Pool, connect_pool
+from app.database.postgres import Pool
 from app.eventlog.postgres import PostgresEventLog
 from tests.app.eventlog.proxy import Proxy, proxy_to
+from tests.app.eventlog.running import far
 
 
 @pytest.fixture
@@ -27,10 +28,13 @@ async def proxy(database: str) -> AsyncIterator[Proxy]:
 
 @pytest.fixture
 async def far_log(proxy: Proxy) -> AsyncIterator[PostgresEventLog]:
-    """A log that reaches its database through the proxy, and is not patient."""
-    pool = await connect_pool(proxy.url)
-    log = PostgresEventLog(pool, patience=0.5)
-    await log.start()
-    yield log
-    await log.stop()
-    pool.terminate()
+    """A log that reaches its database through the proxy, and waits for it as long as a test may take."""
+    async with far(proxy, patience=60) as log:
+        yield log
+
+
+@pytest.fixture
+async def hasty_log(proxy: Proxy) -> AsyncIterator[PostgresEventLog]:
+    """One that is not patient."""
+    async with far(proxy, patience=0.5) as log:
+        yield log

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
+from tests.ports import kept_port
+
 Fault = Literal["acknowledgement", "commit", "late commit"]
 
 LATE = 0.3  # seconds that a late commit spends on its way
@@ -20,14 +22,16 @@ class Proxy:
     "acknowledgement"  it reaches the server, the answer never reaches the client
     "commit"           it is lost with the connection
     "late commit"      the client's connection is lost, the message reaches the server after a while
+    With `and_away` new connections are refused from then on.
     """
 
     def __init__(self, url: str) -> None:
         self._target = urlsplit(url)
         self._sessions: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
-        self._port = 0
+        self._port = kept_port(self)  # also while it is stopped
         self.fault: Fault | None = None
+        self.and_away = False
         self.struck = 0
 
     @property
@@ -39,7 +43,6 @@ class Proxy:
     async def start(self) -> None:
         """Accept connections, on the same port each time."""
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self._port)
-        self._port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         """Refuse connections and cut those that are."""
@@ -80,6 +83,8 @@ class Proxy:
                 if self.fault and b"COMMIT" in message:
                     fault, self.fault = self.fault, None
                     self.struck += 1
+                    if self.and_away and self._server is not None:
+                        self._server.close()
                     answers.cancel()
                     await asyncio.wait([answers])
                     if fault == "late commit":

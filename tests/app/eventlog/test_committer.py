@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
-from app.database.postgres import Pool, connect_pool
+from app.database.postgres import Pool
 from app.eventlog.committer import OutcomeUnknown
 from app.eventlog.postgres import PostgresEventLog
 from app.eventlog.transaction import LOCK_HEAD
 from domain.errors import Unavailable, VersionConflict
 from domain.ports import Appended, Context, NewEvent
-from tests.app.eventlog.proxy import LATE, Fault, Proxy
-from tests.app.eventlog.running import running
+from tests.app.eventlog.proxy import Fault, Proxy
+from tests.app.eventlog.running import far, running
 
 
 def event(**changes: Any) -> NewEvent:
@@ -26,7 +27,7 @@ def event(**changes: Any) -> NewEvent:
 
 async def until(condition: Callable[[], Awaitable[object]]) -> None:
     """Wait until something holds."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await condition():  # noqa: ASYNC110  the condition lies in the database
             await asyncio.sleep(0.005)
 
@@ -122,18 +123,26 @@ async def test_a_connection_lost_before_the_commit_is_no_trouble(
 
 
 async def test_a_database_away_for_long_stores_nothing_and_says_so(
-    far_log: PostgresEventLog, proxy: Proxy, pool: Pool
+    hasty_log: PostgresEventLog, proxy: Proxy, pool: Pool
 ) -> None:
     await proxy.stop()
     answers = await asyncio.gather(
-        *(far_log.append([event()], Context()) for _ in range(200)), return_exceptions=True
+        *(hasty_log.append([event()], Context()) for _ in range(200)), return_exceptions=True
     )
     assert all(isinstance(answer, Unavailable) for answer in answers)
     assert await pool.fetchval("SELECT position FROM log_head") == 0
     with pytest.raises(Unavailable):
-        await far_log.head()
+        await hasty_log.head()
     await proxy.start()
-    assert await far_log.append([event()], Context()) == Appended(1, 1)
+    assert await stored_at_last(hasty_log) == Appended(1, 1)
+
+
+async def stored_at_last(log: PostgresEventLog) -> Appended:
+    """The answer to an append, asked for again when a slow machine was no quicker than the log's patience."""
+    async with asyncio.timeout(60):
+        while True:
+            with suppress(Unavailable):
+                return await log.append([event()], Context())
 
 
 async def test_a_database_away_for_a_moment_is_waited_for(far_log: PostgresEventLog, proxy: Proxy) -> None:
@@ -145,10 +154,10 @@ async def test_a_database_away_for_a_moment_is_waited_for(far_log: PostgresEvent
 
 
 async def test_an_append_in_doubt_is_never_called_unavailable(
-    far_log: PostgresEventLog, proxy: Proxy, pool: Pool
+    hasty_log: PostgresEventLog, proxy: Proxy, pool: Pool
 ) -> None:
-    proxy.fault = "acknowledgement"
-    append = asyncio.create_task(far_log.append([event()], Context()))
+    proxy.fault, proxy.and_away = "acknowledgement", True
+    append = asyncio.create_task(hasty_log.append([event()], Context()))
     await until(lambda: pool.fetchval("SELECT position FROM log_head"))
     await proxy.stop()
     with pytest.raises(TimeoutError):
@@ -158,17 +167,14 @@ async def test_an_append_in_doubt_is_never_called_unavailable(
 
 
 async def test_a_log_that_stops_in_doubt_says_that_it_does_not_know(proxy: Proxy, pool: Pool) -> None:
-    far_pool = await connect_pool(proxy.url)
-    log = PostgresEventLog(far_pool, patience=0.2)
-    await log.start()
-    proxy.fault = "acknowledgement"
-    append = asyncio.create_task(log.append([event()], Context()))
-    await until(lambda: pool.fetchval("SELECT position FROM log_head"))
-    await proxy.stop()
-    await log.stop()
-    with pytest.raises(OutcomeUnknown):
-        await append
-    far_pool.terminate()
+    async with far(proxy, patience=0.2) as log:
+        proxy.fault, proxy.and_away = "acknowledgement", True
+        append = asyncio.create_task(log.append([event()], Context()))
+        await until(lambda: pool.fetchval("SELECT position FROM log_head"))
+        await proxy.stop()
+        await log.stop()
+        with pytest.raises(OutcomeUnknown):
+            await append
 
 
 async def test_stopping_stores_what_is_queued(pool: Pool) -> None:
@@ -212,7 +218,7 @@ async def test_what_the_database_refuses_fails_alone(log: PostgresEventLog) -> N
     assert await log.head() == 3
 
 
-async def test_a_connection_lost_alongside_is_tried_again(log: PostgresEventLog, pool: Pool) -> None:
+async def test_a_connection_lost_alongside_is_tried_again(pool: Pool) -> None:
     await pool.execute("CREATE TABLE notes (note text)")
     runs = 0
 
@@ -229,9 +235,6 @@ async def test_a_connection_lost_alongside_is_tried_again(log: PostgresEventLog,
     async def gone(pid: int) -> bool:
         return await pool.fetchval("SELECT 1 FROM pg_stat_activity WHERE pid = $1", pid) is None
 
-    assert await log.append([event()], Context(), alongside=note) == Appended(1, 1)
+    async with running(pool, patience=60) as log:
+        assert await log.append([event()], Context(), alongside=note) == Appended(1, 1)
     assert (runs, await pool.fetchval("SELECT count(*) FROM notes")) == (2, 1)
-
-
-def test_a_late_commit_comes_within_the_patience_of_the_tests() -> None:
-    assert LATE < 0.5

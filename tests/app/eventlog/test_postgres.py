@@ -141,5 +141,5 @@ async def test_two_logs_on_one_database_take_turns(log: PostgresEventLog, pool: 
     async with running(pool) as other:
         answers = await asyncio.gather(*(each.append([event()], Context()) for each in [log, other] * 100))
         assert sorted(answer.first for answer in answers) == list(range(1, 201))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert await log.wait(200) == await other.wait(200) == 200

@@ -90,7 +90,7 @@ async def test_where_nothing_is_stored_nothing_moves_and_nobody_is_told(connecti
         refused = append(event(version=1))
         found = await store(connection, [refused], clock)
         await store(connection, [append(event())], clock)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not told:  # noqa: ASYNC110  the listener is no coroutine
                 await asyncio.sleep(0.005)
         await other.reset()
