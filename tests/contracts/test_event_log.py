@@ -27,7 +27,7 @@ def positions(events: Sequence[RecordedEvent]) -> list[int]:
 async def take(log: EventLog, count: int, **options: Any) -> list[RecordedEvent]:
     """The first `count` events that a follower sees."""
     seen: list[RecordedEvent] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async for batch in log.follow(**options):
             assert batch
             seen.extend(batch)
@@ -340,12 +340,12 @@ async def test_a_follower_sees_only_what_it_asked_for(log: EventLog) -> None:
 async def test_waiting_ends_when_the_position_is_there(log: EventLog) -> None:
     waiting = [asyncio.create_task(log.wait(position)) for position in (1, 2, 3)]
     await log.append([event(), event()], Context())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert await waiting[0] == 2
         assert await waiting[1] == 2
     assert not waiting[2].done()
     await log.append([event()], Context())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert await waiting[2] == 3
 
 
