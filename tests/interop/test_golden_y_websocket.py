@@ -27,7 +27,7 @@ PLAYED_BY_CLIENTS = [name for name in TRANSCRIPTS if "\ndo " in (GOLDEN / f"{nam
 
 @pytest.mark.parametrize("name", TRANSCRIPTS)
 async def test_our_server_answers_so(pool: Pool, name: str) -> None:
-    limits = Limits(heartbeat=0.3 if name == "heartbeat" else 25.0, seal_idle=3600.0, seal_after=3600.0)
+    limits = Limits(heartbeat=0.3 if name == "heartbeat" else 3600.0, seal_idle=3600.0, seal_after=3600.0)
     async with live_system(pool, limits) as system:
         at = await place(system)
         people = {1: at.owner, 2: await colleague(system, at, "view", "edit")}

@@ -86,7 +86,9 @@ export class Interlink {
 
   /** A killed server leaves its database running. */
   _endPostgres () {
-    for (const pid of this._postgres()) process.kill(pid, 'SIGINT')
+    try {
+      for (const pid of this._postgres()) process.kill(pid, 'SIGINT')
+    } catch { /* it ended just now */ }
   }
 
   /** PostgreSQL's main process, and with `family` its children: empty if it does not run. */

@@ -1,13 +1,13 @@
 // A small server inside this process that can be given one fault at a time: it proves that each check can fail.
 // Without faults it passes every check. `fault` is the id of the check that must notice.
 import { randomUUID } from 'node:crypto'
+import http from 'node:http'
 import { WebSocketServer } from 'ws'
 import * as Y from 'yjs'
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate, removeAwarenessStates } from 'y-protocols/awareness'
 import { AWARENESS, QUERY_AWARENESS, STEP1, STEP2, SYNC, UPDATE, awareness, sync, yWebsocket as framing } from '../framing.mjs'
-import { freePort } from './process.mjs'
 
 const PEOPLE = ['anna', 'boris', 'vera'], BOUND = 1024 * 1024
 const LAZY = ['acknowledged-survives', 'seen-survives', 'typing-survives', 'kills-under-typing']
@@ -20,6 +20,7 @@ export class Toy {
 
   constructor (fault = null) {
     this.fault = fault
+    this.changes = 0
     this.disk = new Map() // what a crash does not touch: room -> updates
     this.owners = new Map() // 'room client' -> who
     this.barred = new Set()
@@ -28,14 +29,24 @@ export class Toy {
   }
 
   async start () {
-    this.port ??= await freePort()
+    if (!this.http) await this._listen()
     this.rooms = new Map()
     this.sockets = new Set()
     this.alive = true
-    this.server = new WebSocketServer({ host: '127.0.0.1', port: this.port })
+    this.server = new WebSocketServer({ noServer: true })
     this.server.on('connection', (socket, request) => this._enter(socket, new URL(request.url, 'ws://x')))
     this.heart = setInterval(() => this.fault !== 'heartbeat' && this.sockets.forEach(s => s.send(Uint8Array.of(1, 1, 0))), 1000)
-    await new Promise(resolve => this.server.once('listening', resolve))
+  }
+
+  /** The port is its own for good, so that nobody is given it while it is down; until it is up again nobody gets in. */
+  async _listen () {
+    this.http = http.createServer()
+    this.http.on('upgrade', (request, socket, head) => {
+      if (!this.alive) return socket.destroy()
+      this.server.handleUpgrade(request, socket, head, opened => this.server.emit('connection', opened, request))
+    })
+    await new Promise(resolve => this.http.listen(0, '127.0.0.1', resolve))
+    this.port = this.http.address().port
   }
 
   async kill () {
@@ -93,7 +104,7 @@ export class Toy {
     this.failing = false
     if (LAZY.includes(this.fault) || this.fault === 'last-one-leaves') room.unstored.push(update)
     else if (!lost) this._store(room, [update])
-    if (this.fault === 'co-editing' && Math.random() < 0.1) return
+    if (this.fault === 'co-editing' && ++this.changes % 10 === 0) return
     this._tell(room, this.fault === 'one-message-per-frame' ? Uint8Array.of(...sync(UPDATE, update), 1, 1, 0) : sync(UPDATE, update))
   }
 
