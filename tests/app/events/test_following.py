@@ -42,7 +42,7 @@ class Reading:
         self.subscriber = subscriber
 
     async def next(self, limit: int = module.PAGE) -> Step:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await self.following.next(self.subscriber, limit)
 
     async def up_to(self, mark: str) -> list[Step]:
@@ -54,7 +54,7 @@ class Reading:
 
     async def heard(self, position: int) -> None:
         """Once the tail has an event."""
-        assert await self.tail.beyond(position - 1, 10, self.subscriber)
+        assert await self.tail.beyond(position - 1, 60, self.subscriber)
 
 
 @asynccontextmanager

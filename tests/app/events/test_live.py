@@ -64,7 +64,7 @@ class Client:
 
     async def until(self, count: int) -> None:
         """Until it heard so many frames."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(self.heard) < count:  # noqa: ASYNC110  what is waited for has no event of its own
                 await asyncio.sleep(0)
 
@@ -172,7 +172,7 @@ class Served:
 
     async def end(self) -> BaseException | None:
         """How it ends."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await asyncio.wait([self.task])
         assert not self.tail._readers
         return self.task.exception()
@@ -231,7 +231,7 @@ async def test_marks_need_no_credit(system: System, monkeypatch: pytest.MonkeyPa
         head = 2 + others
         assert (client.positions, client.heard[2:4]) == ([1, 2], [{"caughtup": head}, {"checkpoint": head}])
         last = (await notes(system, ANA, 1))[-1]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while served.tail.head < last:  # noqa: ASYNC110  the tail tells its readers, not us
                 await asyncio.sleep(0)
             assert client.positions == [1, 2]

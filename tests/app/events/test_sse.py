@@ -31,7 +31,7 @@ async def listening(
         headers["Last-Event-ID"] = last
     async with (
         httpx.AsyncClient(
-            base_url=address, headers=headers, timeout=20, verify=False
+            base_url=address, headers=headers, timeout=90, verify=False
         ) as client,  # plain HTTP
         aconnect_sse(client, "GET", PATH, params=query) as source,
     ):
@@ -41,7 +41,7 @@ async def listening(
 async def until(source: EventSource, name: str) -> list[ServerSentEvent]:
     """The frames up to and with the first one of this name (or of this event type)."""
     seen: list[ServerSentEvent] = []
-    async with asyncio.timeout(15), aclosing(source.aiter_sse()) as frames:  # type: ignore[type-var]
+    async with asyncio.timeout(60), aclosing(source.aiter_sse()) as frames:  # type: ignore[type-var]
         async for frame in frames:
             seen.append(frame)
             if name in (frame.event, frame.event == "message" and json.loads(frame.data)["type"]):
@@ -65,7 +65,7 @@ async def test_tells_what_was_and_then_what_happens(address: str, ana: Somebody)
         assert (told[4].id, json.loads(told[4].data)) == (told[3].id, {"position": int(told[3].id)})
         assert json.loads(told[1].data)["subject"] == first
         second = await ana.a_process("Second")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert json.loads((await anext(frames)).data)["subject"] == second
         await frames.aclose()
 
@@ -79,7 +79,7 @@ async def test_fifty_disconnects_lose_and_double_nothing(address: str, ana: Some
     seen: list[int] = []
     last: str | None = None
     for cut in range(50):
-        async with listening(address, ana, last) as source, asyncio.timeout(20):
+        async with listening(address, ana, last) as source, asyncio.timeout(60):
             frames = source.aiter_sse()
             for _ in range(1 + cut % 7):
                 frame = await anext(frames)
@@ -99,9 +99,10 @@ async def test_a_filtered_readers_position_advances(
     address: str, ana: Somebody, bruno: Somebody, system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(following, "CHECKPOINT", 0.05)
-    async with listening(address, ana, type="plan.node_added") as source, asyncio.timeout(10):
+    async with listening(address, ana, type="plan.node_added") as source, asyncio.timeout(60):
         frames = source.aiter_sse()
-        assert (await anext(frames)).event == "caughtup"
+        while (frame := await anext(frames)).event != "caughtup":
+            assert frame.event == "checkpoint"  # where a look at the log takes so long
         await bruno.a_process()
         head = await system.log.head()
         while True:
@@ -117,7 +118,7 @@ async def test_who_loses_the_right_sees_nothing_from_then_on(
 ) -> None:
     process = await ana.a_process()
     permission = (await ana.let_in(bruno, process, "view"))["id"]
-    async with listening(address, bruno) as source, asyncio.timeout(15):
+    async with listening(address, bruno) as source, asyncio.timeout(60):
         frames = source.aiter_sse()
         while (await anext(frames)).event != "caughtup":
             pass
@@ -125,11 +126,13 @@ async def test_who_loses_the_right_sees_nothing_from_then_on(
         assert json.loads((await anext(frames)).data)["data"]["title"] == "Seen"
         await ana.delete(f"/api/v1/permissions/{permission}")
         await ana.patch(f"/api/v1/processes/{process}", {"title": "Hidden"})
-        await bruno.a_process("Own")
-        following = [await anext(frames) for _ in range(2)]
-        told = [json.loads(frame.data) for frame in following if frame.event == "message"]
-        assert told
-        assert all(event["process"] != process for event in told)
+        own = await bruno.a_process("Own")
+        told: list[str] = []
+        while len(told) < 2:
+            frame = await anext(frames)
+            if frame.event == "message":
+                told.append(json.loads(frame.data)["process"])
+        assert told == [own] * 2
         await frames.aclose()
 
 
@@ -137,9 +140,10 @@ async def test_a_revoked_token_ends_the_stream(
     address: str, ana: Somebody, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tail, "SIGN_INS_EVERY", 0.05)
+    monkeypatch.setattr(following, "HEARTBEAT", 3600.0)  # it is not that which finds it out
     made = await ana.post("/api/v1/tokens", {"name": "stream"})
     reader = Somebody(ana.client, ana.person, made["token"])
-    async with listening(address, reader) as source, asyncio.timeout(10):  # no heartbeat comes so soon
+    async with listening(address, reader) as source, asyncio.timeout(60):
         frames = source.aiter_sse()
         while (await anext(frames)).event != "caughtup":
             pass
@@ -151,7 +155,7 @@ async def test_a_revoked_token_ends_the_stream(
 
 async def test_says_that_it_lives(address: str, ana: Somebody, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "HEARTBEAT", 0.05)
-    async with listening(address, ana) as source, asyncio.timeout(10):
+    async with listening(address, ana) as source, asyncio.timeout(60):
         read = b""
         async for chunk in source.response.aiter_bytes():
             read += chunk
@@ -164,7 +168,7 @@ async def test_a_reader_that_fell_behind_reads_pages(
 ) -> None:
     monkeypatch.setattr(tail, "EVENTS_KEPT", 2)
     monkeypatch.setattr(following, "PAGE", 5)
-    async with listening(address, ana) as source, asyncio.timeout(20):
+    async with listening(address, ana) as source, asyncio.timeout(60):
         frames = source.aiter_sse()
         seen: list[int] = []
         wanted = 1
@@ -180,7 +184,7 @@ async def test_a_reader_that_fell_behind_reads_pages(
 
 
 async def test_closing_ends_all_streams(address: str, app: Starlette, ana: Somebody) -> None:
-    async with listening(address, ana) as source, asyncio.timeout(10):
+    async with listening(address, ana) as source, asyncio.timeout(60):
         frames = source.aiter_sse()
         while (await anext(frames)).event != "caughtup":
             pass
@@ -191,7 +195,7 @@ async def test_closing_ends_all_streams(address: str, app: Starlette, ana: Someb
 async def test_no_reader_leaves_anything_behind(address: str, app: Starlette, ana: Somebody) -> None:
     async with listening(address, ana) as source:
         await until(source, "caughtup")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while app.state.event_tail._follower is not None:  # noqa: ASYNC110  the server notices by itself
             await asyncio.sleep(0.01)
     async with listening(address, ana) as source:
@@ -210,7 +214,7 @@ async def test_refuses_what_is_no_place_in_the_log(ana: Somebody, system: System
 
 
 async def test_head_has_no_body(ana: Somebody) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         answer = await ana.client.head(PATH, headers={"Accept": "text/event-stream"})
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/event-stream")
