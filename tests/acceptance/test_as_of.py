@@ -32,7 +32,7 @@ MOMENTS = 200
 @pytest.fixture
 async def system(database: str, tmp_path: Path) -> AsyncIterator[System]:
     """Everything, started. States are kept close by, so that most replays begin at one."""
-    live = {"seal_idle": 3600, "seal_after": 3600}  # it is told when
+    live = {"seal_idle": 3600, "seal_after": 3600, "orphan_after": 3600}  # it is told when
     settings = Settings.model_validate({"data_dir": tmp_path, "secret_key": "a key for tests", "live": live})
     async with wired(settings, database) as running:
         states = DocumentStates(running.pool, every=5)
