@@ -40,11 +40,11 @@ async def test_a_second_node_takes_over(pool: Pool, log: EventLog, database: str
             await until(lambda: leads(first))
             await second.start()
             head = await renamed(log, 50, stream=uuid4())
-            await first.wait("counting", head)
+            await first.wait("counting", head, timeout=60)
             assert not await leads(second)
         await until(lambda: leads(second))
         head = await renamed(log, 50, stream=uuid4())
-        await second.wait("counting", head)
+        await second.wait("counting", head, timeout=60)
         assert await counted(pool) == 100
 
 
@@ -61,7 +61,7 @@ async def test_lost_connections_come_back_and_nothing_counts_twice(
         await views.wait("counting", await log.head(), timeout=120)
         assert await counted(pool) == 800
     await killer.close()
-    assert {record.levelno for record in caplog.records if record.name == "app.view_leader"} <= {
+    assert {record.levelno for record in _told(caplog)} <= {
         logging.INFO,
         logging.WARNING,
     }, "a lost database is no defect"
@@ -72,7 +72,7 @@ async def test_positions_that_the_database_lost_are_caught_up(
 ) -> None:
     async with running(pool, log, database) as views:
         head = await renamed(log, 10, stream=uuid4())
-        await views.wait("counting", head)
+        await views.wait("counting", head, timeout=60)
         await pool.execute("DELETE FROM view_counting")
         await pool.execute("UPDATE views SET position = 0")  # as after a crash
         head = await renamed(log, 1, stream=uuid4())
@@ -97,7 +97,7 @@ async def test_a_failed_view_is_seen_and_tried_again(
     shaky = replace(COUNTING, apply=apply)
     async with running(pool, log, database, shaky, LISTING, patience=0.05) as views:
         head = await renamed(log, 10, stream=uuid4(), title="a secret")
-        await views.wait("listing", head)
+        await views.wait("listing", head, timeout=60)
         await until(lambda: _failed(views))
         found = await status(views)
         assert found.error == "ValueError at position 5 (asset.renamed)"
@@ -107,11 +107,11 @@ async def test_a_failed_view_is_seen_and_tried_again(
         assert (await status(views, "listing")).error is None
         await until(lambda: len(_complaints(caplog)) > 2)
         healthy = True
-        await views.wait("counting", head)
+        await views.wait("counting", head, timeout=60)
         assert (await status(views)).error is None
         assert (await status(views)).lag_seconds == 0
         head = await renamed(log, 1, stream=uuid4())
-        await views.wait_all(head)
+        await views.wait_all(head, timeout=60)
     assert await counted(pool) == 11
     assert "position 5 (asset.renamed)" in _complaints(caplog)[0]
     assert "secret" not in caplog.text
@@ -122,19 +122,24 @@ async def _failed(views: Views) -> bool:
 
 
 def _complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    return [record.getMessage() for record in _told(caplog) if record.levelno == logging.ERROR]
+
+
+def _told(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    """What the leader told, and nobody else in this process."""
+    return [record for record in caplog.records if record.name == "app.view_leader"]
 
 
 async def test_a_view_that_changed_is_rebuilt_at_the_start(pool: Pool, log: EventLog, database: str) -> None:
     async with running(pool, log, database) as views:
         head = await renamed(log, 10, stream=uuid4())
-        await views.wait("counting", head)
+        await views.wait("counting", head, timeout=60)
     await pool.execute("INSERT INTO view_counting VALUES (gen_random_uuid(), 7, 7)")  # what the old one did
     changed = replace(COUNTING, revision=2)
     async with running(pool, log, database, changed, LISTING) as views:
         await until(lambda: _version(views, changed.version))
         head = await renamed(log, 10, stream=uuid4())
-        await views.wait_all(head)
+        await views.wait_all(head, timeout=60)
         assert await counted(pool) == 20
 
 
@@ -149,11 +154,11 @@ async def test_a_view_that_cannot_be_rebuilt_is_tried_again_and_the_others_go_on
 ) -> None:
     async with running(pool, log, database, COUNTING, LISTING) as views:
         head = await renamed(log, 10, stream=uuid4())
-        await views.wait_all(head)
+        await views.wait_all(head, timeout=60)
     changed = replace(refusing(5), revision=2)
     async with running(pool, log, database, changed, LISTING, patience=0.05) as views:
         head = await renamed(log, 10, stream=uuid4())
-        await views.wait("listing", head)
+        await views.wait("listing", head, timeout=60)
         await until(lambda: len(_complaints(caplog)) > 1)
         assert (await status(views)).error == "built by another version, to be rebuilt"
         assert await counted(pool) == 10, "the old tables are still there to be read"
@@ -166,12 +171,12 @@ async def test_a_view_that_is_far_behind_does_not_hold_the_others_up(
     monkeypatch.setattr("app.view_leader._TOGETHER", 5)
     async with running(pool, log, database) as views:
         head = await renamed(log, 10, stream=uuid4())
-        await views.wait("counting", head)
+        await views.wait("counting", head, timeout=60)
     blocked = await asyncpg.connect(database)
     async with blocked.transaction(), running(pool, log, database, COUNTING, LISTING) as views:
         await blocked.execute("SELECT FROM views WHERE name = 'listing' FOR UPDATE")
         head = await renamed(log, 10, stream=uuid4())
-        await views.wait("counting", head)
+        await views.wait("counting", head, timeout=60)
     await blocked.close()
 
 
@@ -206,7 +211,7 @@ def test_a_database_that_is_away_is_waited_for_and_no_defect(
     assert is_loss(error)
     with caplog.at_level(logging.INFO):
         _tell(ExceptionGroup("", [error, ExceptionGroup("", [Displaced()])]))
-    (told,) = caplog.records
+    (told,) = _told(caplog)
     assert told.levelno == logging.WARNING
     assert told.getMessage() == f"the views pause: {', '.join(sorted(['Displaced', type(error).__name__]))}"
 
@@ -218,7 +223,7 @@ def test_a_statement_or_value_that_is_wrong_is_no_loss(error: Exception) -> None
 
 def test_a_defect_among_losses_is_told_as_one_by_name_alone(caplog: pytest.LogCaptureFixture) -> None:
     _tell(ExceptionGroup("", [ConnectionResetError(), ValueError("a secret"), ValueError("another")]))
-    (told,) = caplog.records
+    (told,) = _told(caplog)
     assert told.levelno == logging.ERROR
     assert told.getMessage() == "the views pause: ConnectionResetError, ValueError"
 

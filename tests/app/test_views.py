@@ -20,7 +20,7 @@ async def test_waiting_ends_when_the_view_is_there(pool: Pool, log: EventLog, da
             await views.wait("counting", head, timeout=60)
             assert await position(pool) >= head
         assert await counted(pool) == 20
-        await views.wait_all(head)
+        await views.wait_all(head, timeout=60)
         await views.wait("counting", 0)
 
 
@@ -48,7 +48,7 @@ async def test_reading_where_the_views_are_tells_who_waits(pool: Pool, log: Even
 async def test_whoever_does_not_run_may_wait_too(pool: Pool, log: EventLog, database: str) -> None:
     async with running(pool, log, database):
         head = await renamed(log, 1, stream=uuid4())
-        await Views(pool, log, database, views=[COUNTING]).wait("counting", head)
+        await Views(pool, log, database, views=[COUNTING]).wait("counting", head, timeout=60)
 
 
 async def test_a_rebuild_from_another_process_meets_the_running_views(
@@ -63,7 +63,7 @@ async def test_a_rebuild_from_another_process_meets_the_running_views(
             head = await renamed(log, 2, stream=stream)
         await rebuilding
         head = await renamed(log, 2, stream=stream)
-        await views.wait("counting", head)
+        await views.wait("counting", head, timeout=60)
         assert await counted(pool) == head // 2
         with pytest.raises(NotFound):
             await other.rebuild("nothing")
@@ -78,13 +78,13 @@ async def test_starting_twice_and_stopping_twice_is_harmless(
     await views.stop()
     await views.stop()
     await views.start()
-    await views.wait("counting", await renamed(log, 1, stream=uuid4()))
+    await views.wait("counting", await renamed(log, 1, stream=uuid4()), timeout=60)
     await views.stop()
 
 
 async def test_nothing_remains_after_a_stop(pool: Pool, log: EventLog, database: str) -> None:
     async with running(pool, log, database, COUNTING, LISTING) as views:
-        await views.wait_all(await renamed(log, 5, stream=uuid4()))
+        await views.wait_all(await renamed(log, 5, stream=uuid4()), timeout=60)
         await until(lambda: leads(views))
     before = asyncio.all_tasks()
     assert not any(task.get_name() == "views" for task in before)
