@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as connect_to
 
 from app.background import background
 from app.database.postgres import Pool
@@ -24,6 +26,8 @@ from tests.realtime.lines import auth, to, typed
 READ_WRITE = hocuspocus.authenticated(True)
 READ_ONLY = hocuspocus.authenticated(False)
 DENIED = hocuspocus.denied("permission-denied")
+
+connect = partial(connect_to, open_timeout=60)
 
 
 @pytest.fixture

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import pycrdt
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as connect_to
 
 from app.background import background
 from app.commands import asset, plan, process
@@ -21,6 +23,8 @@ from realtime import protocol, wire
 from realtime.limits import Limits
 from tests.builders import a_person, by
 from tests.interop.live_server import Place, colleague, live_system, place, served
+
+connect = partial(connect_to, open_timeout=60)
 
 
 @pytest.fixture

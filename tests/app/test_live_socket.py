@@ -166,7 +166,7 @@ async def served(application: Application) -> AsyncIterator[ClientConnection]:
         while not server.started:  # noqa: ASYNC110  uvicorn has no event for it
             await asyncio.sleep(0.005)
         url = f"ws://127.0.0.1:{listener.getsockname()[1]}/"
-        async with connect(url, proxy=None, compression=None) as client:
+        async with connect(url, proxy=None, compression=None, open_timeout=60, close_timeout=60) as client:
             yield client
         server.should_exit = True
         await task

@@ -107,7 +107,8 @@ async def test_stopping_seals_and_tells_editors_to_come_back(settings: Settings)
             headers = await sign_in(client, "ilze@example.org")
             document = await a_document(client, headers)
         before = await system.log.head()
-        editor = await connect(f"ws://{address}/live/{document}", additional_headers=headers)
+        url = f"ws://{address}/live/{document}"
+        editor = await connect(url, additional_headers=headers, open_timeout=60)
         await editor.send(bytes.fromhex("0002 12 01 01 2a 00 04 01 07 636f6e74656e74 02 6869 00"))
         while (frame := await editor.recv())[:2] != b"\x00\x02":
             assert isinstance(frame, bytes)

@@ -36,7 +36,8 @@ async def until(holds: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def bus(url: str, key: bytes = KEY, patience: float = 5.0) -> AsyncIterator[RedisBus]:
+async def bus(url: str, key: bytes = KEY, patience: float = 60.0) -> AsyncIterator[RedisBus]:
+    """A running bus, with patience for a machine that stands still."""
     running = RedisBus(url, key, patience=patience)
     await running.start()
     try:
