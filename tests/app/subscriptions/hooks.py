@@ -23,11 +23,12 @@ from tests.builders import make_system
 
 @pytest.fixture
 async def system(database: str, tmp_path: Path) -> AsyncIterator[System]:
-    """Everything, started. What failed waits until a test has it tried again."""
+    """Everything, started. Receivers have a minute; what failed waits until a test has it tried again."""
     values = {
         "data_dir": tmp_path,
         "secret_key": "a key for tests alone",
         "webhook_allow_private": True,
+        "webhook_timeout": 60.0,
         "webhook_retry_delays": (DELAYS[0], 3600.0, *DELAYS[2:]),
     }
     async with wired(Settings.model_validate(values), database) as running:

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.subscriptions import address_guard
 from app.subscriptions.address_guard import (
     AddressRefused,
     GuardedTransport,
@@ -24,6 +25,13 @@ from app.subscriptions.address_guard import (
     read_bounded,
 )
 from tests.app.subscriptions.receivers import Behaviour, answer, break_off, flood, gibberish, receiving
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a machine stands still for seconds, nothing is given up."""
+    monkeypatch.setattr(address_guard, "CONNECTING", 300.0)
+    monkeypatch.setattr(address_guard, "ANSWERING", 300.0)
 
 
 def names(*answers: Sequence[str]) -> Resolve:

@@ -11,6 +11,7 @@ import pytest
 from standardwebhooks import Webhook as Verifier
 
 from app.database.postgres import Pool
+from app.subscriptions import address_guard, posting
 from app.subscriptions import courier as module
 from app.subscriptions.courier import Courier
 from app.subscriptions.message import ping
@@ -31,6 +32,14 @@ from tests.app.subscriptions.receivers import (
     receiving,
 )
 from tests.builders import a_person, a_process
+from tests.ports import kept_port
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a machine stands still for seconds, no connection is given up."""
+    monkeypatch.setattr(posting, "CONNECTING", 300.0)
+    monkeypatch.setattr(address_guard, "CONNECTING", 300.0)
 
 
 @pytest.fixture
@@ -64,9 +73,9 @@ ANSWERS: list[tuple[Behaviour, int | None, str | None]] = [
 
 
 async def test_what_receivers_do_is_understood(system: System) -> None:
-    owner = await a_person(system)
+    owner, port = await a_person(system), kept_port(system)
     for behaviour, status, error in ANSWERS:
-        async with receiving(behaviour) as receiver:
+        async with receiving(behaviour, port=port) as receiver:
             began = time.monotonic()
             within = 0.2 if error == "timeout" else 300
             told = await one_attempt(system, owner, receiver.url, within=within)
@@ -93,7 +102,7 @@ async def test_private_addresses_are_refused_unless_allowed(system: System) -> N
 async def test_new_keys_sign_a_moment_later_and_nothing_goes_out_unsigned(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with receiving() as receiver, Courier(system) as courier:
+    async with receiving() as receiver, Courier(system, within=300) as courier:
         webhook = await found(courier, await a_webhook(system, await a_person(system), receiver.url))
         message = ping(webhook.id, "http://here")
         await courier.send(webhook, message)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.subscriptions import posting
+from app.subscriptions import address_guard, posting
 from app.subscriptions.address_guard import AddressRefused
 from app.subscriptions.posting import BODY, HEAD, Answered, BrokenAnswer, Posting
 from tests.app.subscriptions.receivers import (
@@ -27,6 +27,14 @@ from tests.app.subscriptions.receivers import (
     receiving,
 )
 from tests.app.subscriptions.test_address_guard import certificate, names
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a machine stands still for seconds, connections are neither given up nor forgotten."""
+    monkeypatch.setattr(posting, "KEPT", 300.0)
+    monkeypatch.setattr(posting, "CONNECTING", 300.0)
+    monkeypatch.setattr(address_guard, "CONNECTING", 300.0)
 
 
 @asynccontextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import sqlite3
 import time
 from datetime import UTC, datetime, timedelta
@@ -15,14 +14,14 @@ from standardwebhooks import Webhook
 from app.subscriptions.signing import new_shared_secret
 from tests.app.api.conftest import Somebody
 from tests.docs.examples.programs import lines, running
+from tests.ports import kept_port
 
 SCRIPT = "receive_webhooks.py"
 EVENT = {"id": "1", "type": "plan.opened", "subject": "2", "sequence": f"{7:020d}"}
 
 
 async def test_what_happens_arrives(ana: Somebody, tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = kept_port(ana)
     url = f"http://127.0.0.1:{port}/"
     body = {"kind": "webhook", "name": "Mine", "url": url, "filter": [{"prefix": {"type": "plan."}}]}
     webhook = await ana.post("/api/v1/subscriptions", body)
