@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 
 from app import http
 from app.api import witness as api
+from app.audit import cosigning as module
 from app.audit import note
 from app.audit.checkpoints import Checkpoints
 from app.audit.cosigning import Cosigning
@@ -29,6 +30,12 @@ Handler = Callable[[httpx.Request], Awaitable[httpx.Response]]
 
 def settings(**values: str) -> Settings:
     return Settings.model_validate(values)
+
+
+@pytest.fixture(autouse=True)
+def a_witness_has_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow this machine is, what answers does so in time."""
+    monkeypatch.setattr(module, "WITHIN", 60.0)
 
 
 @pytest.fixture

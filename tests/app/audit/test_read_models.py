@@ -13,12 +13,19 @@ from app.audit.export import export
 from app.audit.own import evidence
 from app.audit.read_models import Replayed
 from app.audit.verify import Report, verify_archive
+from app.privacy import erasure
 from app.system import System
 from projections.catalogue import VIEWS
 from tests.app.api.conftest import Somebody, ana, app, bruno, sign_up, system, visitor
 from tests.app.events.stories import every_type
 
 __all__ = ["ana", "app", "bruno", "sign_up", "system", "visitor"]
+
+
+@pytest.fixture(autouse=True)
+def nobody_else_erases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What looks for requests in the background leaves them to the story."""
+    monkeypatch.setattr(erasure, "EVERY", 3600.0)
 
 
 @pytest.fixture
@@ -30,7 +37,7 @@ async def story(system: System, ana: Somebody, bruno: Somebody) -> UUID:
         {"kind": "link", "title": "Map", "url": "https://example.org/"},
     )
     process = await every_type(system, ana, bruno)
-    await system.views.wait_all(await system.log.head())
+    await system.views.wait_all(await system.log.head(), 60)
     return UUID(process)
 
 

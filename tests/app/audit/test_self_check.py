@@ -17,6 +17,12 @@ from tests.app.api.conftest import ana, app, sign_up, system, visitor
 __all__ = ["ana", "app", "sign_up", "system", "visitor"]
 
 
+@pytest.fixture(autouse=True)
+def nobody_else_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What checks in the background leaves it to the test."""
+    monkeypatch.setattr(self_check, "AT_FIRST", 3600.0)
+
+
 async def forge(pool: Pool, change: str, where: str = "position = 1") -> None:
     """With the rights of the tables' owner, which the application does not have."""
     async with pool.acquire() as connection, connection.transaction():

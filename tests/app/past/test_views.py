@@ -34,7 +34,7 @@ async def test_views_at_random_positions_are_what_they_were(pool: Pool, log: Eve
     live: dict[int, tuple[UUID, str]] = {}
     while len(live) < MOMENTS:
         await story.step()
-        await views.wait_all(await log.head())
+        await views.wait_all(await log.head(), 60)
         process = chosen.choice(story.processes).id
         live[await log.head()] = (process, await _rows(pool, process))
     past = Past(pool, log, every=EVERY).views

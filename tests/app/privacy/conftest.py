@@ -18,8 +18,12 @@ __all__ = ["ana", "app", "bruno", "sign_up", "visitor"]
 
 @pytest.fixture
 async def system(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[System]:
-    """Everything, started; other nodes, of which there are none, are not waited for."""
+    """Everything, started; other nodes, of which there are none, are not waited for.
+
+    What looks for requests in the background leaves them to the test.
+    """
     monkeypatch.setattr(erasing, "SIGN_INS_EVERY", 0)
+    monkeypatch.setattr(erasing, "EVERY", 3600.0)
     settings = Settings.model_validate({"data_dir": tmp_path, "secret_key": "a key for tests alone"})
     async with wired(settings, database) as running:
         yield running

@@ -40,7 +40,7 @@ class Place:
         typist.text.insert(0, SAID)
         await typist.sync(seal=False)
         await ana.post(f"/api/v1/documents/{document}/versions", {"name": "One", "reason": REASON})
-        await system.views.wait_all(await system.log.head())
+        await system.views.wait_all(await system.log.head(), 60)
         return cls(process, document, bruno)
 
     async def keep(self, ground: str | None, *, status: int | None = None) -> None:
@@ -48,7 +48,7 @@ class Place:
 
     async def tells(self, text: str, reason: str) -> None:
         """Wait until this is what Ana said, and her reason: open rooms follow the log."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while (found := await self._told()) != (text, reason):
             assert time.monotonic() < deadline, found
 

@@ -37,7 +37,7 @@ async def test_a_table_in_maintenance_is_passed_over_and_the_others_are_not(pool
     await deleted(pool, "busy", "plain")
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("LOCK TABLE busy IN SHARE UPDATE EXCLUSIVE MODE")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await sweep(pool)
         assert await pool.fetchval(_SIZE, "plain") == 0
         assert await pool.fetchval(_SIZE, "busy") > 0
