@@ -21,12 +21,21 @@ async def deleted(pool: Pool, *tables: str) -> None:
         assert await pool.fetchval(_SIZE, table) > 0
 
 
+async def freed(pool: Pool, *tables: str) -> None:
+    """Sweep until these are empty on the disk too.
+
+    Whoever reads in the database just then keeps rows there for that moment, and its own maintenance does.
+    """
+    async with asyncio.timeout(60):
+        while any([await pool.fetchval(_SIZE, table) for table in tables]):
+            await sweep(pool)
+
+
 async def test_what_was_deleted_is_gone_from_the_disk_and_a_database_that_is_away_is_told_of(
     pool: Pool,
 ) -> None:
     await deleted(pool, "plain", STRANGE)
-    await sweep(pool)
-    assert [await pool.fetchval(_SIZE, table) for table in ("plain", STRANGE)] == [0, 0]
+    await freed(pool, "plain", STRANGE)
     await pool.close()
     with capture_logs() as told:
         await sweep(pool)
@@ -37,7 +46,5 @@ async def test_a_table_in_maintenance_is_passed_over_and_the_others_are_not(pool
     await deleted(pool, "busy", "plain")
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("LOCK TABLE busy IN SHARE UPDATE EXCLUSIVE MODE")
-        async with asyncio.timeout(60):
-            await sweep(pool)
-        assert await pool.fetchval(_SIZE, "plain") == 0
+        await freed(pool, "plain")
         assert await pool.fetchval(_SIZE, "busy") > 0
