@@ -185,20 +185,22 @@ class Scene:
 
     async def _set_aside(self) -> None:
         """Something of hers that can't be read, as a damaged disk may leave it."""
-        pool, id = self.nodes[0].system.pool, uuid4()
-        row = await pool.fetchval(
+        id = uuid4()
+        await self.nodes[0].system.pool.execute(  # at once: nobody may take it for something to be sealed
             """
-            INSERT INTO document_updates
-                (document_id, person_id, session, received_at, inserted, deleted, origin, sequence, update)
-            VALUES ($1, $2, $3, now(), 0, 0, $3, 1, $4) RETURNING id
+            WITH written AS (
+                INSERT INTO document_updates (
+                    document_id, person_id, session, received_at, inserted, deleted, origin, sequence, update
+                ) VALUES ($1, $2, $3, now(), 0, 0, $3, 1, $4) RETURNING document_id, id
+            )
+            INSERT INTO document_set_aside (document_id, row_id, reason)
+            SELECT document_id, id, 'unreadable' FROM written
             """,
             UUID(self.document),
             self.people[0].person,
             id,
             b"\x07" + UNREADABLE.encode(),
         )
-        aside = "INSERT INTO document_set_aside (document_id, row_id, reason) VALUES ($1, $2, 'unreadable')"
-        await pool.execute(aside, UUID(self.document), row)
 
     async def everybody_waits(self) -> None:
         """Until the views of all nodes are there."""

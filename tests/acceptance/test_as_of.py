@@ -24,7 +24,7 @@ from realtime.history.history import History
 from tests.acceptance.scenario import READ, Moment, Scenario, rows
 from tests.app.api.conftest import Somebody
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
 
 MOMENTS = 200
 

@@ -39,7 +39,7 @@ from tests.interop.y_websocket_clients import InNode
 from tests.nodejs import Node
 from tests.redis import RedisServer
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from realtime import protocol
 from tests.app.subscriptions.receivers import receiving
 from tests.serving import INTERLINK, ServerProcess, served
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
 
 WITHIN = 1.0  # seconds after a revocation, in which this machine does not stand still
 LOOK = 0.1  # seconds that one look may take of them
