@@ -98,15 +98,7 @@ class ServerProcess:
 
     def kill_postgres(self) -> None:
         """As the kernel out of memory would end it: at once, with all its children."""
-        main = self.postgres()
-        family = [main, *main.children()]
-        for process in family:
-            with suppress(psutil.NoSuchProcess):  # it saw that its parent was gone
-                process.kill()
-        deadline = time.monotonic() + 60
-        while not all(_dead(process) for process in family):
-            assert time.monotonic() < deadline, "PostgreSQL did not die"
-            time.sleep(0.01)
+        kill_family(self.postgres())
 
     def client(self, email: str = "ilze@example.org", name: str = "Ilze") -> httpx.Client:
         """An HTTP client signed in as this person, by access token."""
@@ -123,6 +115,18 @@ class ServerProcess:
         if self._process is not None and self._process.poll() is None:
             self.stop()
         end_postgres(self.data_dir)
+
+
+def kill_family(main: psutil.Process) -> None:
+    """Kill a PostgreSQL and its children; returns once all have ended."""
+    family = [main, *main.children()]
+    for process in family:
+        with suppress(psutil.NoSuchProcess):  # it saw that its parent was gone, or its work was done
+            process.kill()
+    deadline = time.monotonic() + 60
+    while not all(_dead(process) for process in family):
+        assert time.monotonic() < deadline, "PostgreSQL did not die"
+        time.sleep(0.01)
 
 
 def _dead(process: psutil.Process) -> bool:
@@ -149,7 +153,8 @@ def end_postgres(data_dir: Path) -> None:
     try:
         pid = int((data_dir / "postgres" / "postmaster.pid").read_text().splitlines()[0])
         process = psutil.Process(pid)
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=60)
+        if process.name() == "postgres":  # else it is gone, and its id another program's
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=60)
     except (FileNotFoundError, psutil.NoSuchProcess, IndexError):
         return

@@ -16,6 +16,7 @@ import pytest
 from app.background import background
 from app.database import embedded as module
 from app.database.embedded import EmbeddedPostgres, EmbeddedPostgresFailed
+from tests.serving import kill_family
 
 
 @pytest.fixture
@@ -81,11 +82,8 @@ def test_a_dead_one_that_nobody_buries_is_not_taken_for_a_running_one(
     unburied: EmbeddedPostgres, tmp_path: Path
 ) -> None:
     dead = postmaster(tmp_path / "pg")
-    family = [dead, *dead.children()]
-    for process in family:
-        process.kill()
-    while any(process.status() != psutil.STATUS_ZOMBIE for process in family):
-        pass
+    kill_family(dead)
+    assert dead.status() == psutil.STATUS_ZOMBIE
     assert not unburied.is_running()
     unburied.start()
     assert unburied.is_running()
