@@ -36,7 +36,7 @@ def test_a_file_is_verified_without_any_environment(tmp_path: Path) -> None:
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
         )
         assert done.returncode == 0, done.stderr
         assert "FAILED" not in done.stdout

@@ -17,6 +17,12 @@ from app.settings import ConfigurationError
 from tests.builders import a_person, a_process, make_system
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections that were closed are waited for, however long that takes."""
+    monkeypatch.setattr(dumping, "LEAVING", 60.0)
+
+
 async def counts(url: str) -> tuple[int, int]:
     """How many events and people there are."""
     connection = await asyncpg.connect(url)
