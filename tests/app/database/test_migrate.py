@@ -5,25 +5,20 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from uuid import uuid4
 
 import asyncpg
 import pytest
 
 from app.database.migrate import SchemaTooNew, migrate, revisions
-from tests.conftest import database_url
+from tests.conftest import copy_database, drop_database
 
 
 async def test_an_empty_database_is_migrated_once_by_several_at_once(postgres_server: str) -> None:
-    name = f"test_{uuid4().hex}"
-    connection = await asyncpg.connect(postgres_server)
-    await connection.execute(f"CREATE DATABASE {name}")
-    url = database_url(postgres_server, name)
+    url = await copy_database(postgres_server, "template1")
     try:
         assert await asyncio.gather(*(migrate(url) for _ in range(4))) == revisions()[-1:] * 4
     finally:
-        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-        await connection.close()
+        await drop_database(postgres_server, url)
 
 
 async def test_migrating_twice_changes_nothing(database: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -12,18 +11,15 @@ from alembic.script import ScriptDirectory
 
 from app.database.migrate import SCRIPTS, revisions
 from app.database.upgrade import upgrade
-from tests.conftest import database_url
+from tests.conftest import copy_database, drop_database
 
 
 @pytest.fixture
 async def empty(postgres_server: str) -> AsyncIterator[str]:
     """The URL of a database without any table."""
-    name = f"test_{uuid4().hex}"
-    connection = await asyncpg.connect(postgres_server)
-    await connection.execute(f"CREATE DATABASE {name}")
-    yield database_url(postgres_server, name)
-    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await connection.close()
+    database = await copy_database(postgres_server, "template1")
+    yield database
+    await drop_database(postgres_server, database)
 
 
 def test_the_files_are_named_by_the_order_of_their_revisions() -> None:
