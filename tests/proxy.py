@@ -20,6 +20,7 @@ class PortProxy:
         self._target = target
         self.port = port or kept_port(self)
         self._server: asyncio.Server | None = None
+        self._open = False
         self._sessions: set[asyncio.Task[None]] = set()
         self._flowing = asyncio.Event()
         self._flowing.set()
@@ -31,10 +32,12 @@ class PortProxy:
 
     async def start(self) -> None:
         """Accept connections, on the same port each time."""
+        self._open = True
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
 
     async def cut(self) -> None:
         """Lose all connections and refuse new ones, until `start`."""
+        self._open = False
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -51,6 +54,9 @@ class PortProxy:
         self._flowing.set()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not self._open:  # it came just before the cut
+            writer.close()
+            return
         session = asyncio.current_task()
         assert session is not None
         self._sessions.add(session)

@@ -74,6 +74,8 @@ class Relay:
         self._open.add(entry)
         try:
             head = await reader.readuntil(b"\r\n\r\n")
+            if not self._connected:  # it came just before the cut
+                return
             upgrade = b"\r\nupgrade: websocket" in head.lower()
             if upgrade and not self._websockets:
                 self.refused += 1
