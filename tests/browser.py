@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright, expect, sync_playwright
 
-expect.set_options(timeout=60_000)  # of all that is waited for in pages; a busy machine takes long
+PATIENCE = 60_000  # ms, of all that is waited for in pages; a busy machine takes long
+expect.set_options(timeout=PATIENCE)
 
 FLAGS = [
     "--no-sandbox",
@@ -34,12 +35,24 @@ def chromium_path() -> str:
     return path
 
 
+def launched(playwright: Playwright) -> Browser:
+    """A browser whose pages are waited for; it is the caller's to close."""
+    browser = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
+    browser.on("context", be_patient)
+    return browser
+
+
+def be_patient(context: BrowserContext) -> None:
+    """Wait for clicks and pages as long as for what they show."""
+    context.set_default_timeout(PATIENCE)
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A browser of its own."""
-    path = chromium_path()
+    chromium_path()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = launched(playwright)
         try:
             yield browser
         finally:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
-from tests.browser import FLAGS, chromium_path
+from tests.browser import chromium_path, launched
 from tests.e2e.desk import Desk
 from tests.relay import Relay, relay
 from tests.serving import ServerProcess, served
@@ -29,7 +29,7 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
-    running = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
+    running = launched(playwright)
     yield running
     running.close()
 

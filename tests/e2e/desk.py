@@ -10,7 +10,7 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Dialog, Page, Playwright, expect
 
-from tests.browser import FLAGS, chromium_path
+from tests.browser import FLAGS, be_patient, chromium_path
 from tests.e2e.test_pages import go_to_end
 
 SHOTS = os.environ.get("INTERLINK_SCREENSHOTS")
@@ -36,6 +36,7 @@ class Desk:
             locale="en",
             viewport={"width": 1280, "height": 900},
         )
+        be_patient(context)
         context.on("console", self._note)
         context.on("weberror", lambda error: self.complaints.append(str(error.error)))
         return context
@@ -59,7 +60,7 @@ def enter(context: BrowserContext, url: str, name: str) -> Page:
     page = context.new_page()
     page.goto(url)
     page.get_by_role("button", name=name).click()
-    expect(page.locator("main h1")).to_be_visible()
+    expect(page.locator("[data-person] main h1")).to_be_visible()
     return page
 
 

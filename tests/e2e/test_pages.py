@@ -62,7 +62,7 @@ def enter(context: BrowserContext, name: str = "Ilze Bērziņa") -> Page:
     page.on("console", note)
     page.goto("/")
     page.get_by_role("button", name=name).click()
-    expect(page.locator("main h1")).to_be_visible()
+    expect(page.locator("[data-person] main h1")).to_be_visible()
     return page
 
 

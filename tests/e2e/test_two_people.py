@@ -36,7 +36,7 @@ def enter(browser: Browser, server: ServerProcess, name: str) -> Page:
     page.on("pageerror", lambda error: pytest.fail(f"{name}'s page: {error}"))
     page.goto(server.url)
     page.get_by_role("button", name=name).click()
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.locator("[data-person] h1")).to_be_visible()
     return page
 
 
