@@ -15,6 +15,7 @@ from app.audit.read_models import Replayed
 from app.audit.verify import Report, verify_archive
 from app.privacy import erasure
 from app.system import System
+from app.views import Views
 from projections.catalogue import VIEWS
 from tests.app.api.conftest import Somebody, ana, app, bruno, sign_up, system, visitor
 from tests.app.events.stories import every_type
@@ -24,8 +25,9 @@ __all__ = ["ana", "app", "bruno", "sign_up", "system", "visitor"]
 
 @pytest.fixture(autouse=True)
 def nobody_else_erases(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What looks for requests in the background leaves them to the story."""
+    """What looks for requests in the background leaves them to the story, and views have a minute."""
     monkeypatch.setattr(erasure, "EVERY", 3600.0)
+    monkeypatch.setattr(Views.wait_all, "__defaults__", (60.0,))
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ async def story(system: System, ana: Somebody, bruno: Somebody) -> UUID:
         {"kind": "link", "title": "Map", "url": "https://example.org/"},
     )
     process = await every_type(system, ana, bruno)
-    await system.views.wait_all(await system.log.head(), 60)
+    await system.views.wait_all(await system.log.head())
     return UUID(process)
 
 

@@ -50,7 +50,7 @@ async def test_profile_and_sign_ins_go_and_the_log_tells(
 @pytest.mark.parametrize("text", ["redact", "keep"])
 async def test_words_in_events_and_views_go_if_so_wished(system: System, ana: Somebody, text: str) -> None:
     document = await a_named_version(ana)
-    await system.views.wait_all(await system.log.head(), 60)
+    await system.views.wait_all(await system.log.head())
     await erase(system, ana.person, basis="objection", text=text, by=None)
     [event] = await system.log.read(where=EventFilter(types=("document.version_named",), stream=document))
     viewed = await system.pool.fetchval("SELECT reason FROM view_document_versions")

@@ -40,7 +40,7 @@ class Place:
         typist.text.insert(0, SAID)
         await typist.sync(seal=False)
         await ana.post(f"/api/v1/documents/{document}/versions", {"name": "One", "reason": REASON})
-        await system.views.wait_all(await system.log.head(), 60)
+        await system.views.wait_all(await system.log.head())
         return cls(process, document, bruno)
 
     async def keep(self, ground: str | None, *, status: int | None = None) -> None:

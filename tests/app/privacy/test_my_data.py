@@ -52,7 +52,7 @@ async def test_events_come_whole_in_order_over_many_pages(
     for title in ("Parks", 'A "park"', "Upe"):
         await a_process(system, person, title)
         await a_process(system, other)
-    await system.views.wait_all(await system.log.head(), 60)
+    await system.views.wait_all(await system.log.head())
     whole = await known_of(system, person)
     monkeypatch.setattr(module, "_PAGE", 2)
     assert await known_of(system, person) == whole

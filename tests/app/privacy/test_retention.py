@@ -87,7 +87,7 @@ async def test_what_is_young_stays(system: System, ana: Somebody) -> None:
 
 async def test_words_go_from_log_view_and_snapshots_of_the_past(system: System, ana: Somebody) -> None:
     document = await a_named_version(ana)
-    await system.views.wait_all(await system.log.head(), 60)
+    await system.views.wait_all(await system.log.head())
     [found] = await retain(system, {"document.version_named": NOW})
     assert found.payloads == 1
     [payload] = await payloads(system, "document.version_named")
