@@ -89,7 +89,7 @@ class ServerProcess:
         """Ask it to end (SIGTERM) and return its exit code."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(timeout=60)
+        return self._process.wait(timeout=120)
 
     def postgres(self) -> psutil.Process:
         """The embedded PostgreSQL's main process."""

@@ -27,7 +27,7 @@ READ_WRITE = hocuspocus.authenticated(True)
 READ_ONLY = hocuspocus.authenticated(False)
 DENIED = hocuspocus.denied("permission-denied")
 
-connect = partial(connect_to, open_timeout=60)
+connect = partial(connect_to, open_timeout=60, ping_interval=None)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from realtime.limits import Limits
 from tests.builders import a_person, by
 from tests.interop.live_server import Place, colleague, live_system, place, served
 
-connect = partial(connect_to, open_timeout=60)
+connect = partial(connect_to, open_timeout=60, ping_interval=None)
 
 
 @pytest.fixture

@@ -56,7 +56,8 @@ async def test_kills_and_lost_connections_lose_and_double_nothing(
             while last.split()[0] != f"{expected[-1][0]:020d}":
                 assert len(last.split()) == 3
                 [last] = await lines(client, 1)
-        assert handled(state) == expected
+        until = expected[-1][0]  # then may come what the server tells of its own, as who read what
+        assert [one for one in handled(state) if one[0] <= until] == expected
     finally:
         writing.cancel()
         await network.cut()
