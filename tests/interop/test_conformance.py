@@ -13,7 +13,7 @@ from tests.nodejs import SCRIPTS, Node
 from tests.ports import kept_port
 from tests.serving import INTERLINK
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(960)]
 
 KIT = SCRIPTS / "conformance"
 LONG = ("kills-under-typing",)  # only with --long
@@ -30,7 +30,9 @@ def printed(node: Node) -> dict[str, Any]:
     kit = ("run.mjs", "--json", "--interlink", str(INTERLINK), "--ports", ports)
     runs = {"kit": kit, "proof": ("prove.mjs",)}
     with ThreadPoolExecutor() as threads:
-        outputs = threads.map(lambda run: node.run(f"conformance/{run[0]}", *run[1:]), runs.values())
+        outputs = threads.map(
+            lambda run: node.run(f"conformance/{run[0]}", *run[1:], timeout=900), runs.values()
+        )
         return {name: json.loads(output.splitlines()[-1]) for name, output in zip(runs, outputs, strict=True)}
 
 

@@ -16,6 +16,7 @@ export class Peer {
     this.client = doc.clientID // kept: Yjs changes its own when somebody else uses it
     this.awareness = new Awareness(doc)
     this.awareness.setLocalState(null)
+    clearInterval(this.awareness._checkInterval) // it forgets what it is told to, and nothing by itself
     this.told = [] // messages from the server
     this.ended = null // {how, code, reason} once the server refused or ended this connection
     this.synced = false

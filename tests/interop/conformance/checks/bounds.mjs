@@ -14,7 +14,7 @@ async function flood ({ room, join }) {
   for (const reader of readers) reader.socket.pause()
   for (let i = 0; i < PASTES; i++) {
     writer.edit(text => { text.delete(0, text.length); text.insert(0, String.fromCharCode(97 + i % 26).repeat(PASTE)) })
-    if (i % 4 === 3) await until(() => writer.acknowledged, 'the writer goes on', 20)
+    if (i % 4 === 3) await until(() => writer.acknowledged, 'the writer goes on', 60)
   }
   return { writer, readers }
 }
@@ -32,7 +32,7 @@ export const checks = [
         most = Math.max(most, kit.server.process.memory)
       }
       writer.type(' on')
-      await until(() => writer.acknowledged, 'the writer goes on', 20)
+      await until(() => writer.acknowledged, 'the writer goes on', 60)
       const growth = Math.round((Math.max(most, kit.server.process.memory) - before) / MIB)
       const asked = READERS * ASKED * PASTE / MIB
       kit.note(`+${growth} MiB of ${asked}`)

@@ -6,7 +6,7 @@ import { ServerProcess, freePort } from './process.mjs'
 
 const PROGRAM = path.resolve(import.meta.dirname, '../../../../.venv/bin/interlink')
 const PEOPLE = { anna: ['view', 'edit', 'administer'], boris: ['view', 'edit'], vera: ['view'] }
-const QUICK = { LIVE_HEARTBEAT: '2', LIVE_UNLOAD_AFTER: '1', LIVE_UPDATE_BYTES_PER_SECOND: '100000000' }
+const QUICK = { LIVE_HEARTBEAT: '1', LIVE_UNLOAD_AFTER: '1', LIVE_UPDATE_BYTES_PER_SECOND: '100000000' }
 
 export class Interlink {
   stores = 0 // what was acknowledged is stored

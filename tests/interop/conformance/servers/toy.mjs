@@ -81,6 +81,7 @@ export class Toy {
     const room = { name, doc: new Y.Doc(), members: new Set(), unstored: [], given: 0 }
     room.awareness = new Awareness(room.doc)
     room.awareness.setLocalState(null)
+    clearInterval(room.awareness._checkInterval) // nothing goes by itself, however long a check takes
     if (this.fault === 'no-doubling' && this.disk.has(name)) {
       const old = new Y.Doc()
       for (const update of this.disk.get(name)) Y.applyUpdate(old, update)
@@ -89,7 +90,8 @@ export class Toy {
       for (const update of this.disk.get(name) ?? []) Y.applyUpdate(room.doc, update)
     }
     room.doc.on('update', (update, origin) => origin?.who && this._changed(room, update))
-    room.awareness.on('update', (change, origin) => this._present(room, change, origin))
+    // clients tell every 15 seconds that they are still there
+    room.awareness.on(this.fault === 'presence-shown' ? 'change' : 'update', (change, origin) => this._present(room, change, origin))
     this.rooms.set(name, room)
     return room
   }
