@@ -122,7 +122,10 @@ class Run:
             ) from None
 
     async def settle(self) -> str:
-        """Wait until everybody who is here, and the store, have the same; returns it."""
+        """Wait until everybody who is here, and the store, have the same; returns it.
+
+        What a node has taken from those who are gone, and could not commit yet, belongs to it.
+        """
 
         def same() -> bool:
             return len({typist.has() for typist in self.typists}) <= 1 and all(
@@ -132,6 +135,9 @@ class Run:
         deadline = asyncio.get_running_loop().time() + PATIENCE
         while True:
             await self.until(same, "replicas differ")
+            async with asyncio.timeout(PATIENCE):
+                for node in self.alive:
+                    await node.hub._journal.settled()
             final = await self._stored()
             if {typist.has() for typist in self.typists} <= {final}:
                 return final
