@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from app.database.postgres import Pool, connect_pool
 from app.documents.postgres import PostgresDocumentStore
@@ -112,7 +112,10 @@ class FaultyStore:
 class Node:
     """A hub with database connections of its own. `crash_at`: the point at which it stops dead."""
 
-    def __init__(self, pool: Pool, log: PostgresEventLog, network: Network, limits: Limits) -> None:
+    def __init__(
+        self, name: str, pool: Pool, log: PostgresEventLog, network: Network, limits: Limits
+    ) -> None:
+        self.name = name  # in PostgreSQL
         self.bus: LocalBus = network.node()
         self.dead = False
         self.crash_at: str | None = None
@@ -126,10 +129,11 @@ class Node:
 
     @classmethod
     async def start(cls, url: str, network: Network, limits: Limits = QUICK) -> Node:
-        pool = await connect_pool(url, size=6)
+        name = f"node {uuid4().hex}"
+        pool = await connect_pool(f"{url}{'&' if '?' in url else '?'}application_name={name}", size=6)
         log = PostgresEventLog(pool)
         await log.start()
-        node = cls(pool, log, network, limits)
+        node = cls(name, pool, log, network, limits)
         await node.hub.start()
         return node
 
@@ -167,6 +171,13 @@ class Node:
                 self.passing("deliver")
 
         pipe.arrived = passing
+
+    async def buried(self, dead: Sequence[Node]) -> None:
+        """Until PostgreSQL has done the last that dead nodes asked of it."""
+        names = [node.name for node in dead]
+        left = "SELECT count(*) FROM pg_stat_activity WHERE application_name = ANY ($1)"
+        while names and await self._pool.fetchval(left, names):  # noqa: ASYNC110  it is another process
+            await asyncio.sleep(0.01)
 
     async def stop(self) -> None:
         """End in order, or clear away what is left of a dead node."""

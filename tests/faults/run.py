@@ -124,7 +124,8 @@ class Run:
     async def settle(self) -> str:
         """Wait until everybody who is here, and the store, have the same; returns it.
 
-        What a node has taken from those who are gone, and could not commit yet, belongs to it.
+        What a node has taken from those who are gone, and could not commit yet, belongs to it; so does
+        what a dead node's connections have yet to commit.
         """
 
         def same() -> bool:
@@ -136,6 +137,7 @@ class Run:
         while True:
             await self.until(same, "replicas differ")
             async with asyncio.timeout(PATIENCE):
+                await self.alive[0].buried([node for node in self.nodes if node.dead])
                 for node in self.alive:
                     await node.hub._journal.settled()
             final = await self._stored()

@@ -53,7 +53,7 @@ async def everybody_crashes(url: str, seed: int) -> Counts:
             run.lose(typist)
         await run.start_node()
         run.join(2)
-        await run.type(5)
+        await run.type(STEPS // 2)
         return await run.check()
 
 
@@ -103,7 +103,7 @@ async def failing_store(url: str, seed: int) -> Counts:
                 run.lose(typist)
             await asyncio.sleep(run.chance.uniform(0, 0.3))
             run.join(2)
-        await run.type(5)
+        await run.type(STEPS // 2)
         return await run.check()
 
 
@@ -175,7 +175,7 @@ async def revoked(url: str, seed: int) -> Counts:
             assert typist.closed_with == 4404
             run.lose(typist)
         run.join(2)
-        await run.type(5)
+        await run.type(STEPS // 2)
         return await run.check()
 
 
