@@ -34,7 +34,7 @@ from tests.app.subscriptions.receivers import (
 from tests.ports import kept_port
 from tests.serving import ServerProcess, served
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.faults]
+pytestmark = [pytest.mark.acceptance, pytest.mark.faults, pytest.mark.timeout(600)]
 
 SUBSCRIPTIONS = "/api/v1/subscriptions"
 ATTEMPTS = 3
