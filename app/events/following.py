@@ -7,7 +7,7 @@ Whether they may see an event is asked when it is handed over.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 from uuid import UUID
@@ -87,6 +87,20 @@ class Following:
         self._position = max(self._position, position)
         self._tell(self._position)
 
+    def at_once(self, limit: int = PAGE) -> Step | None:
+        """What `next` answers if it need not ask anything, without waiting; None: it must ask."""
+        entries = self._tail.since(self._position)
+        if entries is None:
+            return None
+        if not entries:
+            return self._quiet()
+        try:
+            next(self._choose(entries, entries[-1].event.position, limit))
+        except StopIteration as end:
+            step: Step = end.value
+            return step
+        return None
+
     async def next(self, subscriber: Subscriber, limit: int = PAGE) -> Step:
         """The next step, of at most `limit` events, as soon as there is one; an empty one at times.
 
@@ -96,18 +110,28 @@ class Following:
         if entries is None:
             self._live = False
             entries, reached = await self._page(min(PAGE, max(limit, _SHORTEST_PAGE)))
-            return await self._choose(entries, reached, limit)
+            return await self._asked(self._choose(entries, reached, limit))
         if entries:
-            return await self._choose(entries, entries[-1].event.position, limit)
+            return await self._asked(self._choose(entries, entries[-1].event.position, limit))
+        if self._live:
+            pause = max(0.0, self._due - time.monotonic())
+            if await self._tail.beyond(self._position, pause, subscriber) or subscriber.over.is_set():
+                return Step(self._position)
+        return self._quiet()
+
+    @property
+    def _due(self) -> float:
+        """When the reader is told something, if nothing comes."""
+        return self._told_at + (CHECKPOINT if self._position > self._told else HEARTBEAT)
+
+    def _quiet(self) -> Step:
+        """What there is to say when nothing came."""
         if not self._live:
             self._live = True
             return self._mark("caughtup")
-        pending = self._position > self._told
-        wait = CHECKPOINT if pending else HEARTBEAT
-        pause = max(0.0, self._told_at + wait - time.monotonic())
-        if await self._tail.beyond(self._position, pause, subscriber) or subscriber.over.is_set():
+        if time.monotonic() < self._due:
             return Step(self._position)
-        return self._mark("checkpoint" if pending else "heartbeat")
+        return self._mark("checkpoint" if self._position > self._told else "heartbeat")
 
     async def _page(self, size: int) -> tuple[Sequence[Entry], int]:
         """Older events that fit the filter, and the position up to which there are no others.
@@ -123,16 +147,34 @@ class Following:
         reached = events[-1].position if len(events) == size else head
         return [Entry(event, source) for event in events], max(reached, self._position)
 
-    async def _choose(self, entries: Sequence[Entry], reached: int, limit: int) -> Step:
+    async def _asked(self, choice: Generator[RecordedEvent, bool, Step]) -> Step:
+        """The choice, with all that it asks answered."""
+        try:
+            event = next(choice)
+            while True:
+                event = choice.send(await self._access.may_see(event))
+        except StopIteration as end:
+            step: Step = end.value
+            return step
+
+    def _choose(
+        self, entries: Sequence[Entry], reached: int, limit: int
+    ) -> Generator[RecordedEvent, bool, Step]:
+        """The step made of these entries; asks whether events may be seen of which that is not known.
+
+        Nothing is done until it ends.
+        """
         chosen: list[Entry] = []
         size, looked_at = 0, self._position
         for entry in entries:
             event = entry.event
-            if matches(self._where, event) and self._wanted(event) and await self._access.may_see(event):
-                if chosen and (len(chosen) == limit or size + entry.size > STEP):
-                    break
-                chosen.append(entry)
-                size += entry.size
+            if matches(self._where, event) and self._wanted(event):
+                known = self._access.known(event)
+                if (yield event) if known is None else known:
+                    if chosen and (len(chosen) == limit or size + entry.size > STEP):
+                        break
+                    chosen.append(entry)
+                    size += entry.size
             looked_at = event.position
         else:
             looked_at = reached

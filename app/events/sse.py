@@ -91,7 +91,8 @@ class EventStream(StreamingResponse):
     async def _go_on(self, subscriber: Subscriber, send: Send) -> None:
         following = self._following
         if following.waits and self._write is not None:
-            following.go_on(await self._fan_out.ride(self._key, following.position, self._write))
+            reached = await self._fan_out.ride(self._key, following.position, self._write, subscriber)
+            following.go_on(reached)
             return
         step = await following.next(subscriber)
         for part in _parts(step):

@@ -115,6 +115,11 @@ class Tail:
         newer = max(0, self.head - position)  # positions are contiguous
         return list(islice(reversed(self._entries), newer))[::-1]
 
+    @property
+    def news(self) -> asyncio.Event:
+        """Is set once: when something new was read, a sign-in has ended, or the tail has."""
+        return self._news
+
     def rights_changed(self, process: UUID) -> int:
         """The newest known position at which rights in a process changed; 0 if none did lately."""
         return self._rights.get(process, 0)

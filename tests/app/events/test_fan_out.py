@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from uuid import UUID, uuid4
 
 import pytest
 
 from app.events import fan_out as module
+from app.events import following
 from app.events import tail as tails
 from app.events.access import EventAccess
 from app.events.access_log import Reader
@@ -48,10 +49,13 @@ class Client:
 async def riding(
     fan_out: FanOut, reader: Reader, client: Client, after: int, where: EventFilter = ALL
 ) -> AsyncIterator[asyncio.Task[int]]:
-    task = asyncio.create_task(fan_out.ride((reader, reader.credential, where), after, client.write))
-    yield task
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    async with fan_out.tail.reading(reader.credential) as subscriber:
+        key = (reader, reader.credential, where)
+        task = asyncio.create_task(fan_out.ride(key, after, client.write, subscriber))
+        await asyncio.sleep(0)
+        yield task
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 @pytest.fixture
@@ -95,21 +99,16 @@ async def test_all_get_everything_and_it_is_encoded_once(
     monkeypatch.setattr(tails, "encode", counting)
     head = await system.log.head()
     clients = [Client() for _ in range(20)]
-    tasks = [
-        asyncio.create_task(fan_out.ride((reader_of(ana), None, ALL), head, client.write))
-        for client in clients
-    ]
-    await asyncio.sleep(0)
-    expected = [await register(system, ana.person) for _ in range(3)]
-    await until(lambda: all(client.positions == expected for client in clients))
+    async with AsyncExitStack() as rides:
+        for client in clients:
+            await rides.enter_async_context(riding(fan_out, reader_of(ana), client, head))
+        expected = [await register(system, ana.person) for _ in range(3)]
+        await until(lambda: all(client.positions == expected for client in clients))
     assert encoded == expected
     assert len({client.data for client in clients}) == 1
     await system.accesses.write()
     [noted] = await system.log.read(where=EventFilter(types=("access.recorded",), actor=ana.person))
     assert b'"events":60' in noted.payload
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
     assert not fan_out._groups
 
 
@@ -124,7 +123,6 @@ async def test_who_wants_or_may_see_other_things_gets_those(
         riding(fan_out, reader_of(bruno), others, head),
         riding(fan_out, reader_of(ana), filtered, head, registered),
     ):
-        await asyncio.sleep(0)
         first, second = await register(system, ana.person), await register(system, bruno.person)
         await until(lambda: (mine.positions, others.positions) == ([first], [second]))
         assert filtered.positions == []
@@ -138,7 +136,6 @@ async def test_a_slow_one_leaves_and_holds_nobody_up(system: System, fan_out: Fa
         riding(fan_out, reader_of(ana), quick, head),
         riding(fan_out, reader_of(ana), slow, head) as gone,
     ):
-        await asyncio.sleep(0)
         async with asyncio.timeout(60):
             expected = [await register(system, ana.person)]
             assert await gone == head  # from here on it reads for itself
@@ -156,7 +153,6 @@ async def test_much_at_once_goes_to_each_at_its_own_pace(
     head = await system.log.head()
     client = Client()
     async with riding(fan_out, reader_of(ana), client, head) as gone:
-        await asyncio.sleep(0)
         await register(system, ana.person, size=module.TOGETHER)
         async with asyncio.timeout(60):
             assert await gone == head
@@ -175,15 +171,14 @@ async def test_one_that_read_further_than_the_group_gets_nothing_twice(
         await held.wait()
         return True
 
+    monkeypatch.setattr(EventAccess, "known", lambda access, event: None)
     monkeypatch.setattr(EventAccess, "may_see", slowly)
     async with riding(fan_out, reader_of(ana), early, head):
-        await asyncio.sleep(0)
         zeroth = await register(system, ana.person)
         await asyncio.wait_for(asked.wait(), 60)  # the group is at it, and what follows has to wait
         first, second = await register(system, ana.person), await register(system, ana.person)
         assert await tail.beyond(first, 60, Subscriber(None))
         async with riding(fan_out, reader_of(ana), late, first):
-            await asyncio.sleep(0)
             held.set()
             await until(lambda: early.positions == [zeroth, first, second] and late.positions != [])
             assert late.positions == [second]
@@ -194,7 +189,104 @@ async def test_the_end_of_the_tail_ends_the_ride(
 ) -> None:
     head = await system.log.head()
     async with riding(fan_out, Reader(ana.person, uuid4(), "stream"), Client(), head) as task:
-        await asyncio.sleep(0)
         await tail.close()
         async with asyncio.timeout(60):
             assert await task == head
+
+
+async def test_who_has_to_be_asked_about_holds_nobody_up(
+    system: System, fan_out: FanOut, ana: Somebody, bruno: Somebody, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a plan the rights have to be asked for; of a person's own events nothing has."""
+    *_, task = await ana.a_task(await ana.a_process())
+    head = await system.log.head()
+    held, asked = asyncio.Event(), asyncio.Event()
+    real = EventAccess.may_see
+
+    async def slowly(access: EventAccess, event: RecordedEvent) -> bool:
+        if access._person == ana.person:
+            asked.set()
+            await held.wait()
+        return await real(access, event)
+
+    monkeypatch.setattr(EventAccess, "may_see", slowly)
+    hers, his = Client(), Client()
+    async with riding(fan_out, reader_of(ana), hers, head), riding(fan_out, reader_of(bruno), his, head):
+        first = (await ana.patch(f"/api/v1/nodes/{task}", {"title": "Another"}))["position"]
+        await asyncio.wait_for(asked.wait(), 60)
+        second = await register(system, bruno.person)
+        third = await register(system, ana.person)
+        await until(lambda: his.positions == [second])
+        assert hers.positions == []
+        held.set()
+        await until(lambda: hers.positions == [first, third])
+
+
+async def test_whose_sign_in_has_ended_leaves_and_nobody_else(
+    system: System, ana: Somebody, bruno: Somebody
+) -> None:
+    gone, ended = uuid4(), set[UUID]()
+
+    async def ending(credentials: Collection[UUID]) -> Collection[UUID]:
+        return ended & set(credentials)
+
+    tail = Tail(system.log, system.settings.address, ending)
+    fan_out = FanOut(system, tail, frames)
+    head = await system.log.head()
+    his = Client()
+    async with (
+        riding(fan_out, Reader(ana.person, gone, "stream"), Client(), head) as hers,
+        riding(fan_out, Reader(bruno.person, uuid4(), "stream"), his, head) as going_on,
+    ):
+        ended.add(gone)
+        async with asyncio.timeout(60):
+            assert await hers == head
+        last = await register(system, bruno.person)
+        await until(lambda: his.positions == [last])
+        assert not going_on.done()
+
+
+async def test_the_failure_of_one_is_nobody_elses(
+    system: System, fan_out: FanOut, ana: Somebody, bruno: Somebody
+) -> None:
+    class Broken(Client):
+        def write(self, data: bytes) -> bool:
+            raise ConnectionResetError
+
+    head = await system.log.head()
+    his = Client()
+    async with (
+        riding(fan_out, reader_of(ana), Broken(), head) as hers,
+        riding(fan_out, reader_of(bruno), his, head),
+    ):
+        await register(system, ana.person)
+        async with asyncio.timeout(60):
+            await hers
+        last = await register(system, bruno.person)
+        await until(lambda: his.positions == [last])
+
+
+async def test_who_falls_behind_what_is_kept_is_given_it_from_the_log(
+    system: System, fan_out: FanOut, ana: Somebody, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tails, "EVENTS_KEPT", 2)
+    head = await system.log.head()
+    client = Client()
+    async with riding(fan_out, reader_of(ana), client, head):
+        notes = [NewEvent(ana.person, "person.noted", b"{}") for _ in range(5)]
+        last = (await system.log.append(notes, Context())).last
+        expected = list(range(last - 4, last + 1))
+        await until(lambda: client.positions[:5] == expected)
+
+
+async def test_who_has_nothing_to_read_is_told_so(
+    system: System, fan_out: FanOut, ana: Somebody, bruno: Somebody, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "HEARTBEAT", 0.1)
+    head = await system.log.head()
+    client = Client()
+    async with riding(fan_out, reader_of(ana), client, head):
+        await until(lambda: b": heartbeat\n" in client.data)
+        passed = await register(system, bruno.person)
+        mark = b'id: %d\nevent: checkpoint\ndata: {"position":%d}\n\n' % (passed, passed)
+        await until(lambda: mark in client.data)
