@@ -11,7 +11,9 @@ from uuid import UUID
 from eventsourcing.domain import Aggregate, AggregateEvent
 
 from app.shared_reads import SharedReads
+from domain.asset import Asset
 from domain.catalogue import EVENTS
+from domain.document import Document
 from domain.errors import NotFound
 from domain.ports import Appended, Context, EventFilter, EventLog, NewEvent, RecordedEvent
 from domain.registry import Registry
@@ -25,7 +27,7 @@ class Repository:
     """Loads and saves aggregates.
 
     An aggregate once loaded is kept, up to `cache_size` of them, so that the next load reads only
-    what is newer. Facts that can't change (how a stream began, to which process a tag belongs) are
+    what is newer. Facts that can't change (how a stream began, its node, the process of a tag) are
     kept beside, sixteen times as many, and need no further look at the log.
     """
 
@@ -35,6 +37,7 @@ class Repository:
         self._newest: _Cache[UUID, Aggregate] = _Cache(cache_size)
         self._created: _Cache[UUID, Aggregate] = _Cache(16 * cache_size)
         self._processes: _Cache[str, UUID] = _Cache(16 * cache_size)
+        self._nodes: _Cache[UUID, UUID] = _Cache(16 * cache_size)
         self._reads = SharedReads()
 
     async def load(self, cls: type[A], id: UUID) -> A:
@@ -53,9 +56,11 @@ class Repository:
     async def created(self, cls: type[A], id: UUID) -> A:
         """A private copy of the aggregate as its first event made it; raises NotFound."""
         known = self._created.get(id)
-        if known is None and (recorded := await self._log.read_stream(id, limit=1)):
-            known = self._replay(recorded)
-            self._created.put(id, known)
+        if known is None:
+            recorded = await self._reads.read((id, "first"), lambda: self._log.read_stream(id, limit=1))
+            if recorded:
+                known = self._replay(recorded)
+                self._created.put(id, known)
         return copied(_expect(cls, known))
 
     async def save(self, context: Context, *aggregates: Aggregate, process: UUID) -> Appended:
@@ -90,6 +95,19 @@ class Repository:
                 raise NotFound(f"nothing is known by {tag}")
             self._processes.put(tag, process)
         return process
+
+    def known_node(self, id: UUID) -> UUID | None:
+        """What `node_of` answers, if that needs no look at the log; else None."""
+        return self._nodes.get(id)
+
+    async def node_of(self, cls: type[Asset | Document], id: UUID) -> UUID:
+        """The node that an asset or a document is at, for good; raises NotFound."""
+        node = self._nodes.get(id)
+        if node is None:
+            asset = (await self.created(Document, id)).asset if cls is Document else id
+            node = (await self.created(Asset, asset)).node
+            self._nodes.put(id, node)
+        return node
 
     def _replay(self, recorded: Sequence[RecordedEvent], start: Aggregate | None = None) -> Aggregate:
         """`start` (left as it is) brought forward by the events of its stream."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TypeVar
 from uuid import UUID
@@ -42,7 +42,6 @@ class EventAccess:
         self._person = person
         self._changes = changes
         self._known: dict[tuple[UUID, UUID | None], tuple[bool, float]] = {}
-        self._places: dict[UUID, UUID | None] = {}
 
     async def may_see(self, event: RecordedEvent) -> bool:
         """Whether the reader may see this event now."""
@@ -66,33 +65,29 @@ class EventAccess:
         if subject == "plan":
             node = _node_named(event.payload)
         elif subject in _PLACED:
-            if event.stream not in self._places:
+            node = self._system.repository.known_node(event.stream)
+            if node is None:
                 return None
-            node = self._places[event.stream]
-        found = self._known.get((process, node))
-        return found[0] if found is not None and found[1] >= self._mark(process) else None
+        return self._answered(process, node)
 
     async def _ask(self, event: RecordedEvent) -> bool:
         process, subject = event.process, event.type.partition(".")[0]
         assert process is not None
-        if subject in _PLACED and event.stream not in self._places:
+        node = None
+        if subject == "plan":
+            node = _node_named(event.payload)
+        elif subject in _PLACED:
             try:
-                place = await self._place(subject, event.stream)
+                node = await self._system.repository.node_of(_PLACED[subject], event.stream)
             except NotFound:
                 return False
-            _bounded(self._places)[event.stream] = place
-        known = self.known(event)
-        if known is not None:
-            return known
-        node = _node_named(event.payload) if subject == "plan" else self._places.get(event.stream)
-        return await self._may_view(process, node)
+        answered = self._answered(process, node)
+        return await self._may_view(process, node) if answered is None else answered
 
-    async def _place(self, subject: str, stream: UUID) -> UUID:
-        """The node of an asset or a document. An asset never leaves its node, nor a document its asset."""
-        asset = stream
-        if subject == "document":
-            asset = (await self._system.repository.created(Document, stream)).asset
-        return (await self._system.repository.created(Asset, asset)).node
+    def _answered(self, process: UUID, node: UUID | None) -> bool | None:
+        """What `Authorization` said of it, if that still holds."""
+        found = self._known.get((process, node))
+        return found[0] if found is not None and found[1] >= self._mark(process) else None
 
     async def _may_view(self, process: UUID, node: UUID | None) -> bool:
         # taken before asking: what changes meanwhile makes the answer old, even if it was in it
@@ -110,7 +105,7 @@ class EventAccess:
         return time.monotonic() - KEPT if self._changes is None else self._changes(process)
 
 
-_PLACED = frozenset({"asset", "document"})
+_PLACED: Mapping[str, type[Asset | Document]] = {"asset": Asset, "document": Document}
 
 
 @lru_cache(maxsize=1_000)

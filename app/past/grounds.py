@@ -103,19 +103,15 @@ async def grounds_of(system: System, event: RecordedEvent) -> Grounds | None:
 
 
 async def _node(system: System, event: RecordedEvent) -> UUID | None:
-    """The node on which the right is needed. An asset never leaves its node, nor a document its asset."""
+    """The node on which the right is needed; raises NotFound."""
     subject = event.type.partition(".")[0]
     if subject == "plan":
         payload = EVENTS.payload(event)
         named = payload["parent" if event.type == Plan.NodeAdded.TOPIC else "node"]
         return None if named is None else UUID(named)
     if subject == "document":
-        asset = (await system.repository.created(Document, event.stream)).asset
-    elif subject == "asset":
-        asset = event.stream
-    else:
-        return None
-    return (await system.repository.created(Asset, asset)).node
+        return await system.repository.node_of(Document, event.stream)
+    return await system.repository.node_of(Asset, event.stream) if subject == "asset" else None
 
 
 async def _path(system: System, process: UUID, node: UUID | None, position: int) -> tuple[UUID, ...]:

@@ -301,6 +301,27 @@ async def test_what_a_stream_began_with_is_read_once_and_alone() -> None:
     assert log.read_events == 1
 
 
+async def test_the_node_of_an_asset_or_a_document_is_known_by_the_log_and_then_by_heart() -> None:
+    log = CountingLog()
+    repository, process, node = Repository(log), uuid4(), uuid4()
+    created = Document.create(id=uuid4(), process=process, asset=uuid4(), format="text", language="en")
+    asset = Asset.create(
+        id=created.asset, process=process, node=node, kind="document", title="Text", document=created.id
+    )
+    await repository.save(Context(), created, asset, process=process)
+    assert repository.known_node(created.id) is None
+    with pytest.raises(NotFound):
+        await repository.node_of(Asset, uuid4())
+    with pytest.raises(NotFound):
+        await repository.node_of(Document, asset.id)
+    found = await asyncio.gather(*(repository.node_of(Document, created.id) for _ in range(9)))
+    assert found == [node] * 9
+    assert await repository.node_of(Asset, asset.id) == node
+    log.read_stream = None  # type: ignore[assignment, method-assign]
+    assert repository.known_node(asset.id) == repository.known_node(created.id) == node
+    assert await repository.node_of(Document, created.id) == node
+
+
 async def test_no_more_is_kept_than_asked() -> None:
     log = CountingLog()
     repository = Repository(log, cache_size=2)
