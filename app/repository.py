@@ -45,23 +45,28 @@ class Repository:
 
         Not for documents, whose streams hold every burst of editing: see `created`.
         """
+        return copied(_expect(cls, await self._reads.read(id, lambda: self._read_newest(id))))
+
+    async def _read_newest(self, id: UUID) -> Aggregate | None:
         known = self._newest.get(id)
-        after = known.version if known else 0
-        recorded = await self._reads.read((id, after), lambda: self._log.read_stream(id, after=after))
+        recorded = await self._log.read_stream(id, after=known.version if known else 0)
         if recorded:
             known = self._replay(recorded, known)
             self._keep(known)
-        return copied(_expect(cls, known))
+        return known
 
     async def created(self, cls: type[A], id: UUID) -> A:
         """A private copy of the aggregate as its first event made it; raises NotFound."""
-        known = self._created.get(id)
-        if known is None:
-            recorded = await self._reads.read((id, "first"), lambda: self._log.read_stream(id, limit=1))
-            if recorded:
-                known = self._replay(recorded)
-                self._created.put(id, known)
+        known = self._created.get(id) or await self._reads.read((id, "first"), lambda: self._read_first(id))
         return copied(_expect(cls, known))
+
+    async def _read_first(self, id: UUID) -> Aggregate | None:
+        recorded = await self._log.read_stream(id, limit=1)
+        if not recorded:
+            return None
+        known = self._replay(recorded)
+        self._created.put(id, known)
+        return known
 
     async def save(self, context: Context, *aggregates: Aggregate, process: UUID) -> Appended:
         """Store the pending events of all the aggregates, in this order, together or not at all.

@@ -29,7 +29,7 @@ from domain.ports import EventFilter
 log = structlog.get_logger(__name__)
 
 TOGETHER = 64 * 1024  # bytes that are handed to all; more goes to each at its own pace
-_SLICE = 0.001  # seconds of handing out between two breaths
+_SLICE = 0.004  # seconds of handing out between two breaths
 _ROUND = 0.5  # seconds after which it is looked who is to be told that nothing came
 
 Key: TypeAlias = tuple[Reader, UUID | None, EventFilter]
