@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from eventsourcing.domain import Aggregate
+from eventsourcing.domain import Aggregate, AggregateEvent
 
 from app.repository import Repository, copied
 from domain.access import Access
@@ -23,6 +23,7 @@ from domain.person import Person
 from domain.plan import Plan
 from domain.ports import Context, EventLog, RecordedEvent
 from domain.process import Process
+from domain.registry import Registry
 from tests.memory_log import MemoryLog
 
 NOW = datetime.now(UTC)
@@ -279,6 +280,26 @@ async def test_the_process_of_a_tag_is_known_by_the_log_and_then_by_heart() -> N
     assert await repository.process_of(f"node:{node}") == plan.process
     log.read = None  # type: ignore[assignment, method-assign]
     assert await repository.process_of(f"node:{node}") == plan.process
+
+
+async def test_equal_loads_at_once_replay_what_is_new_once_and_share_nothing() -> None:
+    class Counting(Registry):
+        decoded = 0
+
+        def decode(self, event: RecordedEvent) -> AggregateEvent:
+            self.decoded += 1
+            return EVENTS.decode(event)
+
+    log, registry = MemoryLog(), Counting()
+    plan = a_plan(uuid4(), 2)
+    await saved(Repository(log), plan)
+    repository = Repository(log, registry)
+    loaded = await asyncio.gather(*(repository.load(Plan, plan.id) for _ in range(9)))
+    assert registry.decoded == 3
+    before = state(loaded[0])
+    loaded[1].disable(loaded[1].children(None)[0].id)
+    loaded[2].add(node=uuid4(), kind="phase", title="Mine")
+    assert [state(other) for other in (loaded[0], *loaded[3:])] == [before] * 7
 
 
 async def test_what_a_stream_began_with_is_read_once_and_alone() -> None:
