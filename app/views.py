@@ -20,6 +20,8 @@ from projections.ports import View
 from projections.rebuild import Progress, Rebuild
 from projections.runner import BATCH, prepare
 
+PATIENCE = 10.0  # seconds that a view is waited for
+
 
 @dataclass(frozen=True, slots=True)
 class ViewStatus:
@@ -95,23 +97,24 @@ class Views:
             await asyncio.wait([self._task])
             self._task = None
 
-    async def wait(self, view: str, position: int, timeout: float = 10.0) -> None:
+    async def wait(self, view: str, position: int, timeout: float | None = None) -> None:
         """Until the view holds everything up to a position; raises Unavailable after `timeout` seconds."""
         self._find(view)
         if self._known[view] >= position:
             return
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(PATIENCE if timeout is None else timeout):
                 while self._known[view] < position:
                     await self._next_move(view, position)
         except TimeoutError:
             raise Unavailable(f"the view {view} has not reached position {position} yet") from None
 
-    async def wait_all(self, position: int, timeout: float = 10.0) -> None:
+    async def wait_all(self, position: int, timeout: float | None = None) -> None:
         """The same for every view."""
-        deadline = asyncio.get_running_loop().time() + timeout
+        now = asyncio.get_running_loop().time
+        deadline = now() + (PATIENCE if timeout is None else timeout)
         for name in self._views:
-            await self.wait(name, position, deadline - asyncio.get_running_loop().time())
+            await self.wait(name, position, deadline - now())
 
     async def status(self) -> list[ViewStatus]:
         """How each view stands; raises OSError or asyncpg errors if the database is away."""

@@ -104,6 +104,7 @@ class Following:
     async def next(self, subscriber: Subscriber, limit: int = PAGE) -> Step:
         """The next step, of at most `limit` events, as soon as there is one; an empty one at times.
 
+        With a limit of 0 it goes up to the first event that would be handed over, and no further.
         Raises Unavailable. `subscriber` is who is in `Tail.reading`.
         """
         entries = self._tail.since(self._position)
@@ -171,7 +172,7 @@ class Following:
             if matches(self._where, event) and self._wanted(event):
                 known = self._access.known(event)
                 if (yield event) if known is None else known:
-                    if chosen and (len(chosen) == limit or size + entry.size > STEP):
+                    if len(chosen) == limit or (chosen and size + entry.size > STEP):
                         break
                     chosen.append(entry)
                     size += entry.size

@@ -58,30 +58,29 @@ class _More(Input):
 
 
 class Credit:
-    """How many events may still be sent."""
+    """How many events may still be sent: `left`."""
 
     def __init__(self) -> None:
-        self._left = CREDIT
+        self.left = CREDIT
         self._some = asyncio.Event()
         self._some.set()
 
     def add(self, more: int) -> None:
         """Let more through; raises Refused when it would be too many at once."""
-        if self._left + more > MOST_CREDIT:
+        if self.left + more > MOST_CREDIT:
             raise Refused(Close.MALFORMED, f"no more than {MOST_CREDIT} events of credit at once")
-        self._left += more
+        self.left += more
         self._some.set()
 
     def take(self, events: int) -> None:
         """Use it up."""
-        self._left -= events
-        if self._left == 0:
+        self.left -= events
+        if self.left == 0:
             self._some.clear()
 
-    async def some(self) -> int:
-        """How much is left, once there is any."""
+    async def some(self) -> None:
+        """Return once there is any."""
         await self._some.wait()
-        return self._left
 
 
 async def subscription(frames: Frames) -> tuple[int, Filter]:
@@ -138,8 +137,8 @@ async def _send(
     frames: Frames, following: Following, subscriber: Subscriber, credit: Credit, note: Note
 ) -> None:
     while not subscriber.over.is_set():
-        limit = 1 if following.at_head else await credit.some()  # marks need no credit
-        step = await following.next(subscriber, limit)
+        before, behind = following.position, not following.at_head
+        step = await following.next(subscriber, credit.left)
         credit.take(len(step.entries))
         for entry in step.entries:
             note((entry.event,))  # it may be the last that arrives
@@ -147,6 +146,8 @@ async def _send(
         if step.mark is not None:
             mark = "caughtup" if step.mark == "caughtup" else "checkpoint"
             await frames.send(f'{{"{mark}":{step.position}}}')
+        if behind and step.position == before:  # what comes next needs credit
+            await credit.some()
 
 
 async def _take_credit(frames: Frames, credit: Credit) -> None:

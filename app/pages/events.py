@@ -77,7 +77,7 @@ class Stretch:
 
     after: int
     before: int | None
-    limit: int = LISTED
+    limit: int
     direction: Literal["backwards"] = "backwards"
 
 
@@ -173,7 +173,7 @@ async def _stretch(page: Page, asked: Filter, older: str | None) -> Stretch:
         if end is None:
             raise Invalid("this is no position", code="moment_invalid")
         before = end if before is None else min(before, end)
-    return Stretch(after, before)
+    return Stretch(after, before, LISTED)
 
 
 def _day(value: str, field: str) -> datetime | None:

@@ -6,11 +6,18 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from app import views
 from app.database.postgres import Pool
 from app.eventlog.postgres import PostgresEventLog
 from app.system import System
 from domain.ports import EventLog
 from tests.builders import make_system
+
+
+@pytest.fixture(autouse=True)
+def views_have_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading one's own writes on a machine that does much besides."""
+    monkeypatch.setattr(views, "PATIENCE", 60.0)
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from app.audit.read_models import Replayed
 from app.audit.verify import Report, verify_archive
 from app.privacy import erasure
 from app.system import System
-from app.views import Views
 from projections.catalogue import VIEWS
 from tests.app.api.conftest import Somebody, ana, app, bruno, sign_up, system, visitor
 from tests.app.events.stories import every_type
@@ -25,9 +24,8 @@ __all__ = ["ana", "app", "bruno", "sign_up", "system", "visitor"]
 
 @pytest.fixture(autouse=True)
 def nobody_else_erases(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What looks for requests in the background leaves them to the story, and views have a minute."""
+    """What looks for requests in the background leaves them to the story."""
     monkeypatch.setattr(erasure, "EVERY", 3600.0)
-    monkeypatch.setattr(Views.wait_all, "__defaults__", (60.0,))
 
 
 @pytest.fixture

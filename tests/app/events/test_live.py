@@ -143,13 +143,15 @@ async def test_who_does_not_subscribe_in_time_is_sent_away(monkeypatch: pytest.M
 
 async def test_credit_is_used_up_and_waited_for() -> None:
     credit = Credit()
-    assert await credit.some() == CREDIT
+    await credit.some()
+    assert credit.left == CREDIT
     credit.take(CREDIT)
     waiting = asyncio.create_task(credit.some())
     await asyncio.sleep(0)
     assert not waiting.done()
     credit.add(3)
-    assert await waiting == 3
+    await waiting
+    assert credit.left == 3
 
 
 def test_credit_is_bounded_by_what_is_open_not_by_what_was_given() -> None:
@@ -238,6 +240,36 @@ async def test_marks_need_no_credit(system: System, monkeypatch: pytest.MonkeyPa
             client.say('{"credit": 1}')
             while client.positions != [1, 2, last]:  # noqa: ASYNC110
                 await asyncio.sleep(0)
+
+
+async def test_without_credit_it_is_told_how_far_the_others_events_went(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CREDIT", 1)
+    monkeypatch.setattr(followings, "CHECKPOINT", 0.0)
+    [first] = await notes(system, ANA, 1)
+    async with serving(system) as served:
+        client = served.client
+        await client.until(2)
+        assert client.heard[1:] == [{"caughtup": first}]
+        passed = (await notes(system, UUID(int=0xB), 3))[-1]
+        async with asyncio.timeout(60):
+            while {"checkpoint": passed} not in client.heard:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        [second] = await notes(system, ANA, 1)
+        last = (await notes(system, UUID(int=0xB), 3))[-1]
+        async with asyncio.timeout(60):
+            while served.tail.head < last:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert client.positions == [first]
+        assert max(int(p) for frame in client.heard for p in frame.values() if type(p) is int) == passed
+        client.say('{"credit": 1}')
+        async with asyncio.timeout(60):
+            while {"checkpoint": last} not in client.heard:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        assert client.positions == [first, second]
 
 
 async def test_a_quiet_log_is_told_of_by_checkpoints(system: System, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,7 +61,7 @@ async def test_filters_narrow_and_paging_goes_on(
     assert listed(await ilze.get(f"{here}?since={today - timedelta(days=1)}&until={today}")) == everything
     assert listed(await ilze.get(f"{here}?since={today + timedelta(days=2)}")) == []
     assert listed(await ilze.get(f"{here}?until={today - timedelta(days=2)}")) == []
-    monkeypatch.setattr(events.Stretch.__init__, "__defaults__", (3, "backwards"))
+    monkeypatch.setattr(events, "LISTED", 3)
     found, path = [], f"{here}?type=plan.*"
     while path:
         html = await ilze.get(path)

@@ -11,7 +11,6 @@ from app.documents import redaction
 from app.privacy import erasure as erasing
 from app.settings import Settings
 from app.system import System
-from app.views import Views
 from app.wiring import system as wired
 from tests.app.events.conftest import ana, app, bruno, sign_up, visitor
 
@@ -28,7 +27,6 @@ async def system(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(erasing, "SIGN_INS_EVERY", 0)
     monkeypatch.setattr(erasing, "EVERY", 3600.0)
     monkeypatch.setattr(redaction, "_SEALED_WITHIN", 60.0)
-    monkeypatch.setattr(Views.wait_all, "__defaults__", (60.0,))
     settings = Settings.model_validate({"data_dir": tmp_path, "secret_key": "a key for tests alone"})
     async with wired(settings, database) as running:
         yield running
