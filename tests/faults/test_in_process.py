@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from realtime import crdt
 from tests.faults.nodes import QUICK
 from tests.faults.run import Run
 from tests.faults.scenarios import SCENARIOS
@@ -61,6 +62,21 @@ async def test_who_is_connected_again_reads_what_it_missed_at_once(database: str
         assert run.typists[1].has() == ""
         there.bus.heal()
         await run.until(lambda: "§00" in run.typists[1].has(), "not shown")
+
+
+async def test_what_is_read_is_what_was_committed_on_any_node(database: str) -> None:
+    async with Run(database, 1, limits=NEVER) as run:
+        here, there = run.nodes
+        run.join(1, here)
+        run.join(1, there)
+        await run.until(lambda: all(typist.synced for typist in run.typists), "no answer")
+        await run.until(lambda: there.hub.metrics.catch_ups == 1, "a room that opens looks once")
+        there.bus.sever()
+        run.typists[0].press()
+        await run.until(lambda: bool(run.typists[0].seen()), "not echoed")
+        assert run.typists[1].has() == ""
+        for node in (here, there):
+            assert "§00" in crdt.text_of(await node.hub.read(run.document), "text")
 
 
 async def test_what_is_committed_while_a_room_opens_is_read(database: str) -> None:
