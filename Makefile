@@ -8,7 +8,7 @@ run: .venv/installed  ## everything, from nothing, to http://127.0.0.1:8000
 	$(BIN)/interlink serve --seed
 
 test: .venv/installed check  ## what CI runs
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 15
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 15
 
 check: .venv/installed  ## lint, types, layers
 	$(BIN)/ruff check .
