@@ -35,16 +35,16 @@ SITTING_GAP = timedelta(minutes=30)
 
 DDL = """
 CREATE TABLE view_activity (
-    position bigint PRIMARY KEY,
+    position bigint NOT NULL,
     at timestamptz NOT NULL,
     process uuid NOT NULL,
     actor uuid,
     type text NOT NULL,
     node uuid,
     asset uuid,
-    data jsonb NOT NULL
+    data jsonb NOT NULL,
+    PRIMARY KEY (process, position)
 );
-CREATE INDEX view_activity_process ON view_activity (process, position);
 CREATE TABLE view_activity_sittings (
     first bigint PRIMARY KEY,
     document uuid NOT NULL,

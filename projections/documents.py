@@ -48,16 +48,16 @@ CREATE TABLE view_document_edits (
     edited_by uuid
 );
 CREATE TABLE view_document_bursts (
-    position bigint PRIMARY KEY,
+    position bigint NOT NULL,
     document uuid NOT NULL,
     author uuid,
     began timestamptz NOT NULL,
     ended timestamptz NOT NULL,
     edits bigint NOT NULL,
     inserted bigint NOT NULL,
-    deleted bigint NOT NULL
+    deleted bigint NOT NULL,
+    PRIMARY KEY (document, position)
 );
-CREATE INDEX view_document_bursts_document ON view_document_bursts (document, position);
 CREATE TABLE view_document_versions (
     id uuid PRIMARY KEY,
     document uuid NOT NULL,
@@ -70,14 +70,14 @@ CREATE TABLE view_document_versions (
 );
 CREATE INDEX view_document_versions_document ON view_document_versions (document, position);
 CREATE TABLE view_document_restorations (
-    position bigint PRIMARY KEY,
+    position bigint NOT NULL,
     document uuid NOT NULL,
     through bigint NOT NULL,
     version uuid,
     author uuid,
-    at timestamptz NOT NULL
+    at timestamptz NOT NULL,
+    PRIMARY KEY (document, position)
 );
-CREATE INDEX view_document_restorations_document ON view_document_restorations (document, position);
 """
 
 CREATE = Statement(

@@ -92,8 +92,7 @@ class PostgresEventLog:
         """What the append of this command id answered, if it stored anything; raises Unavailable."""
         with unavailable_when_away():
             row = await self._pool.fetchrow(reading.RESULT_OF, command_id)
-        assert row is not None
-        return None if row["first"] is None else Appended(row["first"], row["last"], repeated=True)
+        return None if row is None else Appended(row["first"], row["last"], repeated=True)
 
     async def head(self) -> int:
         """The last committed position; raises Unavailable."""

@@ -18,7 +18,20 @@ EVENT = f"{COLUMNS} FROM events"
 
 STREAM = f"{EVENT} WHERE stream = $1 AND stream_version > $2 ORDER BY stream_version LIMIT $3"
 
-RESULT_OF = "SELECT min(position) AS first, max(position) AS last FROM events WHERE command_id = $1"
+# Here and below, by keys that the planner does not know: where many events share one, it would take the
+# primary key for the way to the first or last of them, and read the whole log when there is none.
+RESULT_OF = """
+SELECT min(position) AS first, max(position) AS last FROM events WHERE command_id = $1 GROUP BY command_id
+"""
+
+# The newest event of these types; 0: there is none. Only the index on both is in the order asked for.
+NEWEST = """
+SELECT coalesce(max(newest.position), 0) FROM unnest($1::text[]) AS wanted (type)
+CROSS JOIN LATERAL (
+    SELECT position FROM events WHERE events.type BETWEEN wanted.type AND wanted.type
+    ORDER BY events.type DESC, position DESC LIMIT 1
+) AS newest
+"""
 
 # Times do not decrease and positions have no gaps: bisection needs no index on recorded_at.
 POSITION_AT = """

@@ -16,6 +16,7 @@ from app.database.failures import PoolConnection, is_lost
 from app.eventlog.decision import Append, KnownCommand, Outcome, State, decide, least_versions
 from app.eventlog.draft import COLUMNS
 from app.eventlog.merkle import Frontier
+from app.eventlog.reading import NEWEST
 
 Clock: TypeAlias = Callable[[], datetime]
 
@@ -42,7 +43,7 @@ SELECT position, recorded_at, frontier,
     ) AS versions,
     ARRAY(
         SELECT key FROM unnest($2::uuid[]) AS commands (key)
-        WHERE (SELECT position FROM events WHERE command_id = key ORDER BY position LIMIT 1) IS NOT NULL
+        WHERE (SELECT position FROM events WHERE command_id = key LIMIT 1) IS NOT NULL
     ) AS commands
 FROM log_head
 """
@@ -53,9 +54,7 @@ SELECT command_id, min(position) AS first, max(position) AS last,
 FROM events WHERE command_id = ANY($1::uuid[]) GROUP BY command_id
 """
 
-RULED_OUT_BY_TYPE = """
-SELECT EXISTS (SELECT FROM events WHERE position > $1 AND type = ANY($2::text[]))
-"""
+RULED_OUT_BY_TYPE = f"SELECT ({NEWEST}) > $2"
 
 RULED_OUT_BY_TAGS = """
 SELECT EXISTS (
@@ -182,7 +181,7 @@ async def _unmet(connection: PoolConnection, appends: Sequence[Append], head: in
         if tags:
             broken = await connection.fetchval(RULED_OUT_BY_TAGS, condition.after, types, tags)
         elif types:
-            broken = await connection.fetchval(RULED_OUT_BY_TYPE, condition.after, types)
+            broken = await connection.fetchval(RULED_OUT_BY_TYPE, types, condition.after)
         else:
             broken = True
         if broken:

@@ -20,16 +20,11 @@ from uuid import UUID
 from app.authorization import CHANGES
 from app.database.failures import unavailable_when_away
 from app.database.postgres import Pool
+from app.eventlog.reading import NEWEST
 from domain.catalogue import EVENTS, REWRITING
 
 _TAG = re.compile(r'"([0-9a-f]{1,16})-([0-9a-f]{1,16})-([0-9a-f]{32})"')
 _TYPES = sorted(CHANGES | REWRITING)
-_NEWEST = """
-SELECT coalesce(max(newest.position), 0) FROM unnest($1::text[]) AS wanted (type)
-CROSS JOIN LATERAL (
-    SELECT position FROM events WHERE events.type = wanted.type ORDER BY position DESC LIMIT 1
-) AS newest
-"""
 # Another version of the program may write the same events differently.
 _WRITTEN = [version("interlink"), *sorted(f"{entry.name}/{entry.schema_version}" for entry in EVENTS)]
 
@@ -68,5 +63,5 @@ async def newest_change(pool: Pool) -> int:
     To be asked before the page is read: what changes meanwhile makes the page's tag old.
     """
     with unavailable_when_away():
-        found: int = await pool.fetchval(_NEWEST, _TYPES)
+        found: int = await pool.fetchval(NEWEST, _TYPES)
     return found
