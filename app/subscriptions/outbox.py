@@ -50,30 +50,32 @@ WITH ready AS MATERIALIZED (
 )
 SELECT * FROM ready WHERE pg_try_advisory_xact_lock(hashtextextended(id::text, 7035991008)) LIMIT $2
 """
+# The table is empty now and full then. Statistics of its empty moments make a join of it with itself take
+# every row with every other; so rows are named by where they lie.
 _TAKE = """
-WITH wanted AS (
-    SELECT * FROM unnest($1::uuid[], $2::integer[]) AS given (id, most)
-), open AS (
-    SELECT subscription, stream, position, most, row_number() OVER stream_order AS place,
+WITH open AS (
+    SELECT ctid AS row, subscription, position, row_number() OVER stream_order AS place,
         bool_and(state = 'leased' OR due_at <= statement_timestamp()) OVER stream_order AS due,
         bool_or(state = 'leased' AND leased_until > statement_timestamp())
             OVER (PARTITION BY subscription, stream) AS taken
-    FROM wanted JOIN deliveries ON subscription = id WHERE state <> 'parked'
+    FROM deliveries WHERE subscription = ANY ($1::uuid[]) AND state <> 'parked'
     WINDOW stream_order AS (PARTITION BY subscription, stream ORDER BY position)
 ), placed AS (
-    SELECT subscription, position, most,
-        row_number() OVER (PARTITION BY subscription ORDER BY position) AS place
+    SELECT row, subscription, row_number() OVER (PARTITION BY subscription ORDER BY position) AS place
     FROM open WHERE due AND NOT taken AND place <= $3
 ), leased AS (
     UPDATE deliveries SET state = 'leased', changed_at = now(),
         lease = gen_random_uuid(), leased_until = statement_timestamp() + $4::interval
-    FROM placed WHERE place <= most
-        AND deliveries.subscription = placed.subscription AND deliveries.position = placed.position
-    RETURNING deliveries.subscription, deliveries.position, deliveries.stream, lease,
-        attempts + 1 AS attempt, replayed
+    WHERE ctid = ANY (ARRAY(
+        SELECT row FROM placed WHERE place <= ($2::integer[])[array_position($1::uuid[], subscription)]
+    ))
+    RETURNING subscription, position, stream, lease, attempts + 1 AS attempt, replayed
 )
-SELECT leased.*, octet_length(payload) + coalesce(octet_length(attachment), 0) AS size
-FROM leased LEFT JOIN events ON events.position = leased.position ORDER BY subscription, leased.position
+SELECT leased.*, (
+    SELECT octet_length(payload) + coalesce(octet_length(attachment), 0) FROM events
+    WHERE events.position = leased.position
+) AS size
+FROM leased ORDER BY subscription, position
 """
 _DELIVERED = "DELETE FROM deliveries WHERE lease = ANY ($1::uuid[])"
 _RETURNED = """

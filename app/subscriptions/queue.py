@@ -39,20 +39,20 @@ WHERE subscription = $1 AND state = 'leased' AND leased_until <= statement_times
 """
 _LEASE = """
 WITH open AS (
-    SELECT position, state = 'leased' OR due_at <= statement_timestamp() AS due,
+    SELECT ctid AS row, position, state = 'leased' OR due_at <= statement_timestamp() AS due,
         row_number() OVER stream_order AS place,
         bool_or(state = 'leased' AND leased_until > statement_timestamp())
             OVER (PARTITION BY stream) AS taken
     FROM deliveries WHERE subscription = $1 AND state <> 'parked'
     WINDOW stream_order AS (PARTITION BY stream ORDER BY position)
 ), chosen AS (
-    SELECT position FROM open WHERE place = 1 AND due AND NOT taken ORDER BY position LIMIT $2
+    SELECT row FROM open WHERE place = 1 AND due AND NOT taken ORDER BY position LIMIT $2
 ), leased AS (
     UPDATE deliveries SET state = 'leased', attempts = attempts + 1, changed_at = now(),
         lease = gen_random_uuid(), leased_until = statement_timestamp() + $3::interval,
         last_error = CASE WHEN state = 'leased' THEN $4 ELSE last_error END
-    FROM chosen WHERE subscription = $1 AND deliveries.position = chosen.position
-    RETURNING lease, deliveries.position, attempts, replayed
+    WHERE ctid = ANY (ARRAY(SELECT row FROM chosen))
+    RETURNING lease, position, attempts, replayed
 )
 SELECT * FROM leased ORDER BY position
 """

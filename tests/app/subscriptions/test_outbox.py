@@ -13,10 +13,18 @@ import asyncpg
 import pytest
 
 from app.database.postgres import Pool
+from app.subscriptions import outbox as module
 from app.subscriptions.delivery_log import Attempt, DeliveryLog
 from app.subscriptions.outbox import STREAM, Due, Outbox, Result, Returned
 from app.subscriptions.webhook import Webhook
-from tests.app.subscriptions.test_queue import STREAMS, a_subscription, fill, run_out
+from tests.app.subscriptions.test_queue import (
+    STREAMS,
+    a_subscription,
+    fill,
+    most_touched,
+    run_out,
+    think_it_empty,
+)
 
 A, B, C, D = STREAMS
 PLENTY = 1000
@@ -249,3 +257,21 @@ async def test_any_number_of_nodes_keep_the_order_and_lose_nothing(
     for stream in {(id, stream) for (id, _), stream in streams.items()}:
         positions = [position for id, position in first if (id, streams[id, position]) == stream]
         assert positions == sorted(positions)
+
+
+async def test_each_delivery_is_looked_at_a_few_times_however_little_the_planner_knows(pool: Pool) -> None:
+    ids = [await a_webhook(pool) for _ in range(10)]
+    await think_it_empty(pool, ids[0])
+    for id in ids:
+        await fill(pool, id, [uuid4() for _ in range(200)])
+    span = timedelta(seconds=30)
+    assert await most_touched(pool, module._READY, [], 64) < 10_000
+    assert await most_touched(pool, module._TAKE, ids, [100] * 10, STREAM, span) < 10_000
+    leases = [
+        row["lease"] for row in await pool.fetch("SELECT lease FROM deliveries WHERE lease IS NOT NULL")
+    ]
+    assert len(leases) == 1_000
+    returned = ["pending"] * 500, [timedelta()] * 500, [1] * 500, ["no"] * 500
+    assert await most_touched(pool, module._RETURNED, leases[:500], *returned) < 10_000
+    assert await most_touched(pool, module._DELIVERED, leases[500:]) < 10_000
+    assert await pool.fetchval("SELECT count(*) FROM deliveries") == 1_500
